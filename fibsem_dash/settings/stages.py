@@ -121,9 +121,10 @@ class MatchingSettings:
     """Which key points of two frames belong together."""
 
     matcher: str = setting(
-        "flann",
-        "'flann' is a k-d tree search, approximate and fast; 'brute_force' is exact",
-        choices=("flann", "brute_force"),
+        "auto",
+        "'brute_force' is exact, 'flann' is a k-d tree search, approximate and faster for many key "
+        "points; 'auto' takes the faster one",
+        choices=("auto", "flann", "brute_force"),
     )
     lowe_ratio: float = setting(
         0.7,
