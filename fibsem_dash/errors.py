@@ -41,12 +41,17 @@ class FibsemDashError(Exception):
         super().__init__(self._message())
 
     def _message(self) -> str:
-        text = self.what if self.path is None else f"{self.path}: {self.what}"
+        text = self.one_line() if self.path is None else f"{self.path}: {self.one_line()}"
+        return f"{text}. {self.remedy}" if self.remedy else f"{text}."
+
+    def one_line(self) -> str:
+        """Return what went wrong without the path, for a table that has a column for the file."""
+        text = self.what
         if self.expected is not None:
             text += f"; expected {self.expected}"
         if self.found is not None:
             text += f"{',' if self.expected is not None else ';'} found {self.found}"
-        return f"{text}. {self.remedy}" if self.remedy else f"{text}."
+        return text
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions with keyword-only arguments do not survive Dask's pickling by default.

@@ -173,8 +173,8 @@ def fit_linear_parts(
         warnings = [] if used == order else [f"polynomial order {order} lowered to {used}"]
         # The scaled abscissa keeps high orders well conditioned on long stacks.
         x = frame / max(n - 1, 1)
-        coefficients = np.polynomial.polynomial.polyfit(x, linear.reshape(n, 4), used)
-        fit: Array = np.polynomial.polynomial.polyval(x, coefficients).T
+        basis = np.polynomial.polynomial.polyvander(x, used)
+        fit = basis @ np.linalg.lstsq(basis, linear.reshape(n, 4))[0]
         return fit.reshape(n, 2, 2), warnings
     slope = np.einsum("j,jab->ab", frame, linear - np.eye(2)) / max((frame**2).sum(), 1.0)
     line: Array = np.eye(2) + frame[:, None, None] * slope

@@ -95,11 +95,10 @@ def _normalise(points: Array) -> tuple[Array, Array, Array]:
 
 
 def _solve(system: Array, right: Array) -> Array:
-    finite = np.isfinite(system).all((-1, -2)) & np.isfinite(right).all(-1)
+    finite = np.asarray(np.isfinite(system).all((-1, -2)) & np.isfinite(right).all(-1))
     safe = np.where(finite[..., None, None], system, np.eye(6))
     # Powers of ten of conditioning beyond what doubles resolve count as singular.
-    condition: Array = np.linalg.cond(safe)
-    singular = condition > 1e14
+    singular = np.asarray(np.linalg.cond(safe) > 1e14)
     safe = np.where(singular[..., None, None], np.eye(6), safe)
     solution = np.linalg.solve(safe, right[..., None])[..., 0]
     return np.where((finite & ~singular)[..., None], solution, np.nan)

@@ -1,0 +1,199 @@
+"""One way to run batches of work, whatever runs them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+from fibsem_dash.compute.progress import Cancelled, Monitor
+from fibsem_dash.errors import AccessError, FibsemDashError, RunError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+BATCHES_PER_WORKER = 3
+"""Batches that wait at each worker: enough to keep it busy, few enough to cancel quickly."""
+
+
+class Executor(Protocol):
+    """Runs a function on batches of items."""
+
+    n_workers: int
+    description: str
+
+    def run(
+        self, function: Callable[[Any], R], batches: Iterable[Any], monitor: Monitor
+    ) -> Iterator[R]:
+        """Yield the function's result for each batch, in the order in which they finish."""
+
+
+class InProcessExecutor:
+    """Runs batches one after another in this process."""
+
+    n_workers = 1
+    description = "this process"
+
+    def run(
+        self, function: Callable[[Any], R], batches: Iterable[Any], monitor: Monitor
+    ) -> Iterator[R]:
+        """Yield the function's result for each batch, in order."""
+        for batch in batches:
+            if monitor.cancelled():
+                raise Cancelled
+            yield function(batch)
+
+
+class DaskExecutor:
+    """Runs batches on a Dask cluster, a bounded number at a time.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Connected client; it stays open.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.n_workers = max(sum(client.nthreads().values()), 1)
+        self.description = f"Dask at {client.scheduler.address}, {self.n_workers} workers"
+
+    def run(
+        self, function: Callable[[Any], R], batches: Iterable[Any], monitor: Monitor
+    ) -> Iterator[R]:
+        """Yield the function's result for each batch, in the order in which they finish.
+
+        Raises
+        ------
+        Cancelled
+            When the monitor asks to stop; waiting batches are withdrawn.
+        RunError
+            When workers died repeatedly on a batch, or the scheduler went away.
+        """
+        from distributed import as_completed
+
+        waiting = iter(batches)
+        pending = as_completed()
+        futures = set()
+
+        def submit(n: int) -> None:
+            for _, batch in zip(range(n), waiting, strict=False):
+                future = self.client.submit(function, batch, pure=False)
+                futures.add(future)
+                pending.add(future)
+
+        try:
+            submit(BATCHES_PER_WORKER * self.n_workers)
+            while futures:
+                if monitor.cancelled():
+                    raise Cancelled
+                with contextlib.suppress(TimeoutError):
+                    for future in pending.next_batch(block=True):
+                        futures.discard(future)
+                        submit(1)
+                        yield _result_of(future)
+        finally:
+            self.client.cancel(list(futures), force=True)
+
+
+def _result_of(future: Any) -> Any:
+    from concurrent.futures import CancelledError
+
+    from distributed.client import FutureCancelledError
+    from distributed.scheduler import KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker as error:
+        raise RunError(
+            "workers died on the same piece of work several times",
+            found=str(error).splitlines()[0],
+            remedy="Most often memory ran out: use fewer workers, then start the same command "
+            "again; finished work is kept.",
+        ) from error
+    except (CancelledError, FutureCancelledError, ConnectionError) as error:
+        raise RunError(
+            "the Dask scheduler went away",
+            remedy="Start the same command again; finished work is kept.",
+        ) from error
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def open_executor(workers: int | None = None, scheduler: str | None = None) -> Iterator[Executor]:
+    """Open the place where work runs, and close what was opened for it.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes of a local cluster; 0 runs everything in this process; None takes one per core.
+    scheduler : str, optional
+        Address of a running Dask scheduler, such as ``tcp://host:8786``; overrides `workers`.
+
+    Raises
+    ------
+    AccessError
+        When no scheduler answers at the address.
+    """
+    if scheduler is None and workers == 0:
+        yield InProcessExecutor()
+        return
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=10)
+        except (OSError, ValueError) as error:
+            raise AccessError(
+                f"no Dask scheduler answers at {scheduler}",
+                found=str(error),
+                remedy="Check the address, and that the scheduler runs.",
+            ) from error
+        with client:
+            yield _with_workers(client)
+        return
+    cluster = LocalCluster(
+        n_workers=workers or usable_cores(),
+        threads_per_worker=1,
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+        host="127.0.0.1",
+    )
+    with cluster, Client(cluster) as client:
+        yield DaskExecutor(client)
+
+
+def _with_workers(client: Any) -> DaskExecutor:
+    try:
+        client.wait_for_workers(1, timeout=60)
+    except TimeoutError:
+        raise RunError(
+            "the Dask scheduler has no worker", remedy="Start workers, then try again."
+        ) from None
+    return DaskExecutor(client)
+
+
+def batches_of(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Cut a sequence into batches of at most `size` consecutive items."""
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+def batch_size(n_items: int, n_workers: int, largest: int = 16) -> int:
+    """Return a batch size that keeps every worker busy to the end with few, large batches."""
+    return int(min(max(n_items // (n_workers * 8), 1), largest))
+
+
+def describe_error(error: BaseException) -> str:
+    """Return one line for an error: our own say what to do, others name their type."""
+    if isinstance(error, FibsemDashError):
+        return str(error)
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
