@@ -1,0 +1,119 @@
+"""Which array library computes: NumPy on the processor or CuPy on a graphics card.
+
+One switch for every function that can run on both. CuPy is imported only when it was asked for by
+name or when an argument already is a CuPy array; everything else works without it.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fibsem_dash.errors import ParameterError
+
+Backend = Literal["numpy", "cupy", "auto"]
+BACKENDS: tuple[Backend, ...] = ("numpy", "cupy", "auto")
+
+
+def is_device_array(array: object) -> bool:
+    """Whether an object is a CuPy array, found out without importing CuPy."""
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(array, cupy.ndarray)
+
+
+def cupy_available() -> bool:
+    """Whether CuPy is installed and sees at least one CUDA device.
+
+    Imports CuPy where it is installed, so call it only to decide whether to ask for ``"cupy"``.
+    """
+    if find_spec("cupy") is None:
+        return False
+    try:
+        return int(import_module("cupy").cuda.runtime.getDeviceCount()) > 0
+    except Exception:  # noqa: BLE001 - a broken driver raises classes of CuPy's own
+        return False
+
+
+def array_module(backend: Backend = "auto", *arrays: object) -> Any:
+    """Return the module, ``numpy`` or ``cupy``, that is to compute on some arrays.
+
+    Parameters
+    ----------
+    backend : {"numpy", "cupy", "auto"}, default "auto"
+        ``"auto"`` computes where the data lies: on the card where an array is a CuPy array, else
+        on the processor.
+    *arrays : array-like
+        The arguments of the computation.
+
+    Returns
+    -------
+    module
+        ``numpy`` or ``cupy``; every function used by this package exists in both.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown backend, or ``"cupy"`` where CuPy cannot be imported.
+    """
+    if backend not in BACKENDS:
+        raise ParameterError("Unknown backend", expected=" or ".join(BACKENDS), found=backend)
+    wanted = backend == "cupy" or (backend == "auto" and any(map(is_device_array, arrays)))
+    if not wanted:
+        return np
+    try:
+        return import_module("cupy")
+    except ImportError as error:
+        raise ParameterError(
+            "The backend 'cupy' needs CuPy, which cannot be imported",
+            found=str(error),
+            remedy="Install fibsem-dash[gpu] on a machine with a CUDA device, "
+            "or choose backend='numpy'.",
+        ) from error
+
+
+def to_host(array: Any) -> NDArray[Any]:
+    """Return an array in the memory of the processor: CuPy arrays are copied, others are passed."""
+    return np.asarray(array.get() if is_device_array(array) else array)
+
+
+def rfft2(xp: Any, image: Any) -> Any:
+    """Two-dimensional Fourier transform of a real image, half plane, in double precision.
+
+    Parameters
+    ----------
+    xp : module
+        What `array_module` returned.
+    image : array, (y, x), float64
+
+    Returns
+    -------
+    array, (y, x // 2 + 1), complex128
+    """
+    if xp is np:
+        import scipy.fft
+
+        return scipy.fft.rfft2(image)
+    return xp.fft.rfft2(image)
+
+
+def fft2(xp: Any, image: Any) -> Any:
+    """Two-dimensional Fourier transform, whole plane, complex128 of shape (y, x)."""
+    if xp is np:
+        import scipy.fft
+
+        return scipy.fft.fft2(image)
+    return xp.fft.fft2(image)
+
+
+def irfft2(xp: Any, spectrum: Any, shape: tuple[int, int]) -> Any:
+    """Inverse of `rfft2` for an image of the given (y, x) shape, float64."""
+    if xp is np:
+        import scipy.fft
+
+        return scipy.fft.irfft2(spectrum, s=shape)
+    return xp.fft.irfft2(spectrum, s=shape)

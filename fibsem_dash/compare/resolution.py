@@ -1,0 +1,311 @@
+"""Fourier ring correlation of two images and the bandwidth that they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fibsem_dash.backend import Backend, array_module, fft2, rfft2
+from fibsem_dash.compare.bandwidth import (
+    Criterion,
+    find_bandwidth,
+    reference_curve,
+    threshold_curve,
+)
+from fibsem_dash.errors import ParameterError
+from fibsem_dash.numerics.arguments import as_pair, check_choice, check_count
+from fibsem_dash.numerics.rings import (
+    RingLayout,
+    Sectors,
+    frequency_rings,
+    reference_rings,
+    reference_rings_about,
+)
+from fibsem_dash.numerics.smoothing import smooth_series
+
+Taper = Literal["hann", "tukey", "none"]
+Reference = bool | Literal["2022", "2025"]
+
+
+@dataclass(frozen=True)
+class FscResult:
+    """Fourier ring correlation of two images.
+
+    Attributes
+    ----------
+    frequencies : ndarray, (rings,)
+        Mean spatial frequency of each ring in cycles per pixel; 0.5 is the Nyquist frequency.
+    correlation : ndarray, (rings,)
+        -1 ... 1 (0 ... 1 for reference values); NaN where a ring holds no power.
+    smoothed : ndarray, (rings,)
+        The correlation after smoothing, from which the bandwidth is read.
+    counts : ndarray, (rings,)
+        Number of Fourier coefficients in each ring.
+    criterion : ndarray, (rings,)
+        Threshold at each ring.
+    bandwidth : float
+        Frequency in cycles per pixel up to which the images agree.
+    status : {"crossed", "always above", "always below", "undefined"}
+        Whether the bandwidth is a crossing, the last frequency, 0, or NaN.
+    pixel_size_nm : float
+        0 where not known.
+    fit_frequencies, fit_correlation : ndarray, (n,)
+        Fitted curve, empty without a fit.
+    """
+
+    frequencies: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+    smoothed: NDArray[np.float64]
+    counts: NDArray[np.float64]
+    criterion: NDArray[np.float64]
+    bandwidth: float
+    status: str
+    pixel_size_nm: float
+    fit_frequencies: NDArray[np.float64]
+    fit_correlation: NDArray[np.float64]
+
+    @property
+    def frequencies_per_nm(self) -> NDArray[np.float64]:
+        """Frequencies in cycles per nanometre; NaN where the pixel size is not known."""
+        return self.frequencies / (self.pixel_size_nm or np.nan)
+
+    @property
+    def resolution_nm(self) -> float:
+        """Period at the bandwidth in nanometres; NaN without pixel size or bandwidth."""
+        if not self.pixel_size_nm or not self.bandwidth > 0:
+            return np.nan
+        return self.pixel_size_nm / self.bandwidth
+
+
+def fsc(
+    previous: object,
+    current: object,
+    threshold: float | Criterion = 0.143,
+    *,
+    taper: Taper = "hann",
+    remove_mean: bool = True,
+    sectors: tuple[float, float] | None = None,
+    symmetry: int = 4,
+    smooth_window: int | None = None,
+    cutoff: float | None = None,
+    fit_power: float | None = None,
+    pixel_size_nm: float = 0.0,
+    reference: Reference = False,
+    backend: Backend = "auto",
+) -> FscResult:
+    """Correlate two images ring by ring in Fourier space.
+
+    ``FSC(r) = sum Re(F1 conj(F2)) / sqrt(sum |F1|^2  sum |F2|^2)`` over the coefficients of a ring
+    (Saxton and Baumeister, J. Microscopy 127, 127, 1982). Ring 0, the mean, is NaN.
+
+    Parameters
+    ----------
+    previous, current : array-like, (y, x)
+        Any real type, equal shapes, square or not. Pixels that are not finite in both count as
+        the mean of their image.
+    threshold : float or {"half-bit", "one-bit", "three-sigma"}, default 0.143
+        A fixed correlation (0.143: Rosenthal and Henderson, J. Mol. Biol. 333, 721, 2003), or a
+        curve that falls with the number of coefficients in a ring (van Heel and Schatz, J. Struct.
+        Biol. 151, 250, 2005).
+    taper : {"hann", "tukey", "none"}
+        Window that the images are multiplied by. Without one, the jump between opposite edges
+        makes a cross of correlated power. ``"tukey"`` falls off over the outer eighth only.
+    remove_mean : bool, default True
+    sectors : (start, stop), optional
+        Keep only these angles in degrees, edges included; None keeps all.
+    symmetry : int, default 4
+        Copies of the sector around the full turn.
+    smooth_window : int, optional
+        Rings that the curve is smoothed over, 7 by default; below 3 for none.
+    cutoff : float, optional
+        Share of the rings, 0 < cutoff <= 1, in which a crossing is looked for; all by default.
+    fit_power : float, optional
+        Fit ``a / (f^p + a)`` with this p to the smoothed curve and read the bandwidth from it.
+    pixel_size_nm : float, default 0
+        Gives the result in nanometres, too.
+    reference : bool or {"2022", "2025"}, default False
+        Reproduce old reports (True: those of 2025): no taper, no mean removed, modulus instead of
+        real part, rings of truncated distance about the greatest coefficient, corners included,
+        sectors 0-90 degrees without their edges, an uncentred window of 20 rings, and a search
+        that extrapolates.
+    backend : {"numpy", "cupy", "auto"}
+
+    Returns
+    -------
+    FscResult
+
+    Raises
+    ------
+    ParameterError
+        For different shapes or a setting out of range.
+    """
+    first, second = as_pair(previous, current)
+    check_choice(taper, "taper", ("hann", "tukey", "none"))
+    xp = array_module(backend, first, second)
+    search = _Search(threshold, smooth_window, cutoff, fit_power, float(pixel_size_nm))
+    pair = xp.asarray(first), xp.asarray(second)
+    if reference:
+        span = Sectors(*(sectors or (0.0, 90.0)), symmetry)
+        return _reference_fsc(xp, pair, span, search, reference)
+    all_angles = None if sectors is None else Sectors(*sectors, symmetry)
+    shape = (int(first.shape[0]), int(first.shape[1]))
+    layout = frequency_rings(shape, all_angles)
+    window = _taper_window(shape, taper)
+    images = _prepared(xp, pair, remove_mean)
+    if window is not None:
+        images = tuple(image * xp.asarray(window) for image in images)
+    spectra = rfft2(xp, images[0]), rfft2(xp, images[1])
+    correlation = _ring_correlation(xp, layout, spectra)
+    # The origin holds the mean alone, which says nothing about structure.
+    correlation[0] = np.nan
+    criterion = threshold_curve(threshold, layout.counts * _independent_share(window))
+    return search.result(layout, correlation, criterion, smooth_window=7)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """How the bandwidth is read from a curve."""
+
+    threshold: float | Criterion
+    smooth_window: int | None
+    cutoff: float | None
+    fit_power: float | None
+    pixel_size_nm: float
+
+    def result(
+        self,
+        layout: RingLayout,
+        correlation: NDArray[np.float64],
+        criterion: NDArray[np.float64],
+        smooth_window: int,
+        version: Literal["", "2022", "2025"] = "",
+    ) -> FscResult:
+        length = smooth_window if self.smooth_window is None else self.smooth_window
+        length = check_count(length, "smooth_window", least=0)
+        if length >= 3:
+            smoothed = smooth_series(correlation, length, "hann", reference=bool(version))
+        else:
+            smoothed = correlation.copy()
+        if not version:
+            # Smoothing must not invent a value where a ring holds no power.
+            smoothed = np.where(np.isfinite(correlation), smoothed, np.nan)
+        else:
+            # An odd window of the old function gives one sample too many.
+            smoothed = smoothed[: correlation.size]
+        found = find_bandwidth(
+            layout.frequencies,
+            smoothed,
+            criterion if isinstance(self.threshold, str) else self.threshold,
+            cutoff=self.cutoff,
+            fit_power=self.fit_power,
+            reference=version or False,
+        )
+        return FscResult(
+            frequencies=layout.frequencies,
+            correlation=correlation,
+            smoothed=smoothed,
+            counts=layout.counts,
+            criterion=criterion,
+            bandwidth=found.value,
+            status=found.status,
+            pixel_size_nm=self.pixel_size_nm,
+            fit_frequencies=found.fit_frequencies,
+            fit_correlation=found.fit_correlation,
+        )
+
+
+def _prepared(xp: Any, pair: tuple[Any, Any], remove_mean: bool) -> tuple[Any, Any]:
+    """Images as float64 with pixels that are not finite in both set to the mean of their image."""
+    first, second = (image.astype(np.float64) for image in pair)
+    means = [0.0, 0.0]
+    valid = None
+    total = float(first.sum()) + float(second.sum())
+    if not np.isfinite(total):
+        valid = xp.isfinite(first) & xp.isfinite(second)
+    if valid is not None and bool(valid.any()):
+        means = [float(image[valid].mean()) for image in (first, second)]
+    elif valid is None and remove_mean:
+        means = [float(first.mean()), float(second.mean())]
+    for image, mean in zip((first, second), means, strict=True):
+        if valid is not None:
+            image[~valid] = mean
+        if remove_mean:
+            image -= mean
+    return first, second
+
+
+@lru_cache(maxsize=4)
+def _taper_window(shape: tuple[int, int], taper: str) -> NDArray[np.float64] | None:
+    if taper == "none":
+        return None
+    from scipy.signal.windows import hann, tukey
+
+    # Sampled between the zeros, so that the shortest image keeps a weight above zero.
+    sides = [
+        hann(n + 2)[1:-1] if taper == "hann" else tukey(n + 2, alpha=0.25)[1:-1] for n in shape
+    ]
+    return np.outer(sides[0], sides[1])
+
+
+def _independent_share(window: NDArray[np.float64] | None) -> float:
+    """Share of the coefficients that are independent after tapering: neighbours become alike."""
+    if window is None:
+        return 1.0
+    return float((window**2).sum() ** 2 / (window.size * (window**4).sum()))
+
+
+def _ring_correlation(
+    xp: Any, layout: RingLayout, spectra: tuple[Any, Any], modulus: bool = False
+) -> NDArray[np.float64]:
+    first, second = spectra
+    powers = [layout.sums(xp, spectrum.real**2 + spectrum.imag**2) for spectrum in (first, second)]
+    common = layout.sums(xp, first.real * second.real + first.imag * second.imag)
+    if modulus:
+        odd = np.zeros(common.size)
+        if layout.odd_weight is not None:
+            cross = first.imag * second.real - first.real * second.imag
+            odd = layout.sums(xp, cross, odd=True)
+        common = np.hypot(common, odd)
+    norm = np.sqrt(powers[0]) * np.sqrt(powers[1])
+    # Of a constant image only rounding is left, which correlates with anything.
+    strength = [float(power.sum()) for power in powers]
+    usable = norm > 1e-26 * np.sqrt(strength[0]) * np.sqrt(strength[1])
+    return np.where(usable, common / np.where(usable, norm, 1.0), np.nan)
+
+
+def _reference_fsc(
+    xp: Any, pair: tuple[Any, Any], sectors: Sectors, search: _Search, reference: Reference
+) -> FscResult:
+    version: Literal["2022", "2025"] = "2022" if reference == "2022" else "2025"
+    if isinstance(search.threshold, str):
+        raise ParameterError("Reference values need a number as threshold", found=search.threshold)
+    images = _prepared(xp, pair, remove_mean=False)
+    spectra = rfft2(xp, images[0]), rfft2(xp, images[1])
+    total = spectra[0] + spectra[1]
+    power = total.real**2 + total.imag**2
+    shape = (int(images[0].shape[0]), int(images[0].shape[1]))
+    wrap = version == "2025"
+    if int(power.argmax()) == 0:
+        layout = reference_rings(shape, sectors, wrap)
+    else:
+        spectra = fft2(xp, images[0]), fft2(xp, images[1])
+        spectra = xp.fft.fftshift(spectra[0]), xp.fft.fftshift(spectra[1])
+        layout = reference_rings_about(shape, _greatest(xp, power, shape), sectors, wrap)
+    correlation = _ring_correlation(xp, layout, spectra, modulus=True)
+    criterion = reference_curve(float(search.threshold), correlation.size)
+    return search.result(layout, correlation, criterion, smooth_window=20, version=version)
+
+
+def _greatest(xp: Any, power: Any, shape: tuple[int, int]) -> tuple[int, int]:
+    """Row and column, in the shifted plane, of the greatest coefficient; the first of two equal."""
+    row, column = divmod(int(power.argmax()), int(power.shape[1]))
+    mirror = -row % shape[0], -column % shape[1]
+    places = [
+        ((y + shape[0] // 2) % shape[0], (x + shape[1] // 2) % shape[1])
+        for y, x in ((row, column), mirror)
+    ]
+    return min(places)
