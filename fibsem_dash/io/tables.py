@@ -114,7 +114,7 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     try:
         with reading(path), Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file, skipinitialspace=True) if row]
+            rows = [row for row in csv.reader(file) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise _not_a_table(path, str(error)) from error
     if not rows:
