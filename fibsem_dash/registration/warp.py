@@ -1,0 +1,297 @@
+"""One output slice from raw frames: fuse, flatten, correct, warp, bin, scale, flip, cast."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fibsem_dash.errors import FormatError, ParameterError
+from fibsem_dash.io import open_frame
+from fibsem_dash.io.atomic import access_error
+from fibsem_dash.registration.canvas import Canvas
+from fibsem_dash.transforms.matrices import Array, translation
+
+Image = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """One raw frame and its place.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    matrix : (3, 3) float64 array
+        ``C_j``: reference coordinates to this frame.
+    scale, offset : float
+        Brightness: ``(v - offset) * scale + offset``, counts.
+    """
+
+    path: str
+    matrix: Array
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How pixels become output voxels.
+
+    Attributes
+    ----------
+    canvas : Canvas
+        Size of a slice and place of the frames in it.
+    dtype : str
+        Type of a voxel: uint8, int16, uint16 or float32.
+    detector : str
+        Detector that is written.
+    detector_b_fraction : float
+        Share of detector B in the sum.
+    order : int
+        Interpolation, 0 to 5.
+    fill_value : float
+        Output grey level outside the frames.
+    invert, flip_y, transform : bool
+        Invert the grey levels, turn the slice upside down, apply the matrices.
+    grey_range : (float, float), optional
+        Counts that become 0 and 255; None casts without scaling.
+    flatten_file : str
+        NPZ file with the multiplicative factors, one (y, x) array per detector letter; empty for
+        none. Workers read it themselves: pixels do not travel.
+    dark_counts : mapping of str to float
+        Zero level per detector, the fixed point of the flattening.
+    """
+
+    canvas: Canvas
+    dtype: str
+    detector: str = "A"
+    detector_b_fraction: float = 0.0
+    order: int = 1
+    fill_value: float = 0.0
+    invert: bool = False
+    flip_y: bool = False
+    transform: bool = True
+    grey_range: tuple[float, float] | None = None
+    flatten_file: str = ""
+    dark_counts: Mapping[str, float] = field(default_factory=dict)
+
+
+def render_slice(sources: tuple[SourceFrame, ...], settings: RenderSettings) -> Image:
+    """Make one output slice, the mean of one or several registered frames.
+
+    Parameters
+    ----------
+    sources : tuple of SourceFrame
+        Frames of this slice; several with z binning.
+    settings : RenderSettings
+        See there.
+
+    Returns
+    -------
+    (y, x) array
+        The slice, of `settings.dtype`: rounded to the nearest integer and clipped, never wrapped.
+    """
+    total: Image | None = None
+    for source in sources:
+        image = warp_image(read_fused(source, settings), source.matrix, settings)
+        total = image if total is None else np.add(total, image, out=total)
+    assert total is not None
+    if len(sources) > 1:
+        total *= np.float32(1 / len(sources))
+    if settings.flip_y:
+        total = total[::-1]
+    return cast(total, settings)
+
+
+def read_fused(source: SourceFrame, settings: RenderSettings) -> Image:
+    """Read a frame as (y, x) float32: flattened, fused, corrected in brightness, inverted."""
+    frame = open_frame(source.path)
+    fraction = settings.detector_b_fraction
+    letters = [settings.detector] if fraction < 1e-5 else [settings.detector, "B"]
+    weights = [1.0] if len(letters) == 1 else [1.0 - fraction, fraction]
+    image: Image | None = None
+    for letter, weight in zip(letters, weights, strict=True):
+        part = frame.view(letter).astype(np.float32)
+        factors = load_flatten(settings.flatten_file).get(letter)
+        if factors is not None:
+            _flatten(part, factors, settings.dark_counts.get(letter, 0.0))
+        if weight != 1.0:
+            part *= np.float32(weight)
+        image = part if image is None else np.add(image, part, out=image)
+    assert image is not None
+    if source.scale != 1.0:
+        image -= np.float32(source.offset)
+        image *= np.float32(source.scale)
+        image += np.float32(source.offset)
+    return _inverted(image, frame.dtype) if settings.invert else image
+
+
+@lru_cache(maxsize=2)
+def load_flatten(path: str) -> dict[str, npt.NDArray[np.float32]]:
+    """Read the flattening factors of a file, (y, x) float32 by detector letter.
+
+    Raises
+    ------
+    FormatError
+        When it is not an NPZ file with arrays named by detector letters.
+    AccessError
+        When it cannot be read.
+    """
+    if not path:
+        return {}
+    expected = "an NPZ file with arrays A, B, ..."
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            names = [name for name in stored.files if name in tuple("ABCD")]
+            factors = {name: stored[name].astype(np.float32) for name in names}
+    except OSError as error:
+        raise access_error(error, path) from error
+    except (ValueError, zipfile.BadZipFile, AttributeError):
+        raise FormatError("no flattening factors", path=path, expected=expected) from None
+    if not factors or any(f.ndim != 2 for f in factors.values()):
+        raise FormatError("no flattening factors", path=path, expected=expected)
+    return factors
+
+
+def _flatten(image: Image, factors: npt.NDArray[np.float32], dark: float) -> None:
+    height, width = image.shape
+    if factors.shape[0] < height or factors.shape[1] < width:
+        raise ParameterError(
+            "the flattening factors are smaller than the frames",
+            expected=f"at least {height} x {width}",
+            found=f"{factors.shape[0]} x {factors.shape[1]}",
+        )
+    image -= np.float32(dark)
+    image *= factors[:height, :width]
+    image += np.float32(dark)
+
+
+def _inverted(image: Image, dtype: np.dtype[Any]) -> Image:
+    """Unsigned values count down from their largest, others change sign."""
+    np.negative(image, out=image)
+    if dtype.kind == "u":
+        image += np.float32(np.iinfo(dtype).max)
+    return image
+
+
+def warp_image(image: Image, matrix: Array, settings: RenderSettings) -> Image:
+    """Resample a frame onto the canvas: ``output(p) = image(C (p - offset))``.
+
+    Orders 0 and 1 are OpenCV's on float32 (its kernels for integers round positions to 1/32 px),
+    orders 2 to 5 are scikit-image's.
+
+    Parameters
+    ----------
+    image : (y, x) float32 array
+        One frame.
+    matrix : (3, 3) array
+        Reference coordinates to this frame.
+    settings : RenderSettings
+        Uses canvas, order, fill_value and transform.
+
+    Returns
+    -------
+    (y, x) float32 array
+        Of the canvas' size; `fill_value` outside the frame.
+    """
+    canvas = settings.canvas
+    height, width = canvas.shape
+    x, y = canvas.offset
+    whole = matrix if settings.transform else np.eye(3)
+    inverse_map = whole @ translation(-x, -y)
+    if settings.order > 1:
+        from skimage.transform import warp
+
+        result: Image = warp(
+            image,
+            inverse_map,
+            order=settings.order,
+            output_shape=canvas.shape,
+            mode="constant",
+            cval=settings.fill_value,
+            preserve_range=True,
+            clip=False,
+        )
+        return result.astype(np.float32, copy=False)
+    interpolation = cv2.INTER_LINEAR if settings.order == 1 else cv2.INTER_NEAREST
+    warped: Image = cv2.warpAffine(
+        image,
+        inverse_map[:2],
+        (width, height),
+        flags=interpolation | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=settings.fill_value,
+    )
+    return warped
+
+
+def cast(image: Image, settings: RenderSettings) -> Image:
+    """Scale where an 8-bit range is given, round, clip and cast."""
+    dtype = np.dtype(settings.dtype)
+    if settings.grey_range is not None:
+        low, high = settings.grey_range
+        image = image - np.float32(low)
+        image *= np.float32(255.0 / (high - low) if high > low else 0.0)
+    if dtype.kind == "f":
+        return np.ascontiguousarray(image, dtype)
+    if not np.isfinite(image.sum(dtype=np.float64)):
+        image = np.where(np.isfinite(image), image, np.float32(settings.fill_value))
+    limits = np.iinfo(dtype)
+    rounded = np.rint(image)
+    np.clip(rounded, limits.min, limits.max, out=rounded)
+    return np.ascontiguousarray(rounded.astype(dtype))
+
+
+def output_range(
+    low: float, high: float, invert: bool, source: np.dtype[Any]
+) -> tuple[float, float]:
+    """Return the grey-level range after an inversion."""
+    if not invert:
+        return low, high
+    top = float(np.iinfo(source).max) if source.kind == "u" else 0.0
+    return top - high, top - low
+
+
+def output_dtype(wanted: str, source: np.dtype[Any]) -> tuple[np.dtype[Any], bool]:
+    """Choose the type of a voxel.
+
+    Parameters
+    ----------
+    wanted : {"auto", "uint8", "int16", "uint16", "float32"}
+        "auto" is the type of the frames.
+    source : numpy.dtype
+        Type of a raw pixel.
+
+    Returns
+    -------
+    dtype : numpy.dtype
+        Type of a voxel.
+    scaled : bool
+        Whether the grey-level range must be scaled to 0 to 255.
+
+    Raises
+    ------
+    ParameterError
+        When the type cannot hold the frames' values.
+    """
+    allowed = {
+        "uint8": ("uint8", "int16", "uint16", "float32"),
+        "int16": ("int16", "uint8", "float32"),
+        "uint16": ("uint16", "uint8", "float32"),
+    }
+    choices = allowed.get(source.name, ("float32", "uint8", "int16"))
+    name = choices[0] if wanted == "auto" else wanted
+    if name not in choices:
+        raise ParameterError(
+            f"output.dtype {wanted} cannot hold the values of {source.name} frames",
+            expected=f"one of {', '.join(choices)}",
+        )
+    return np.dtype(name), name == "uint8" and source != np.uint8
