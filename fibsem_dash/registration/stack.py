@@ -162,10 +162,11 @@ def _measure(
     )
     record = cache.load_record(MEASURES, key)
     if record is None:
-        crops = (images.get(j)[yi:ya, xi:xa] for j in (previous, job))
+        before, after = (images.get(j)[yi:ya, xi:xa] for j in (previous, job))
         record = dict(
             compare_images(
-                *crops,
+                before,
+                after,
                 quality.metrics,
                 nmi_bins=quality.nmi_bins,
                 fsc_threshold=quality.fsc_threshold,

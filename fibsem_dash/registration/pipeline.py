@@ -1,0 +1,422 @@
+"""The stages of a registration in order, each reading what the one before left."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fibsem_dash.compute.executor import (
+    Executor,
+    InProcessExecutor,
+    batch_size,
+    batches_of,
+    describe_error,
+)
+from fibsem_dash.compute.progress import Cancelled, Monitor, SilentMonitor
+from fibsem_dash.errors import RunError
+from fibsem_dash.io.tables import write_csv
+from fibsem_dash.registration import bridging, data_range, frames, keypoints, pairs, tables
+from fibsem_dash.registration.chain import ChainResult, PairTable, build_chain, fov_trend
+from fibsem_dash.registration.data_range import StackRange
+from fibsem_dash.registration.frames import FOV_COLUMNS, FrameInfo
+from fibsem_dash.registration.pairs import PairResult
+from fibsem_dash.registration.run_store import STAGES, RunStore, now, software_versions
+from fibsem_dash.registration.stack_stage import StackSummary, check_name, write_stack
+from fibsem_dash.settings import RunSettings, to_dict
+from fibsem_dash.transforms.matrices import Array
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a finished run has to tell.
+
+    Attributes
+    ----------
+    n_frames, n_slices : int
+        Files of the input list and slices of the stack.
+    excluded : dict
+        Frames that were left out, with the reason.
+    failed : tuple of PairResult
+        Pairs without a transform.
+    stack : StackSummary
+        Files and quality.
+    seconds : float
+        Time of this run.
+    """
+
+    n_frames: int
+    n_slices: int
+    excluded: dict[int, str]
+    failed: tuple[PairResult, ...]
+    stack: StackSummary
+    seconds: float
+
+    @property
+    def n_problems(self) -> int:
+        """Number of frames left out and pairs failed."""
+        return len(self.excluded) + len(self.failed)
+
+
+class Registration:
+    """One registration: input files, settings, run folder, and the stages.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        The frames in order.
+    folder : path-like
+        The run folder.
+    settings : RunSettings, optional
+        All settings.
+    executor : Executor, optional
+        Where work runs; this process by default.
+    monitor : Monitor, optional
+        What hears of progress and may cancel.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        folder: str | os.PathLike[str],
+        settings: RunSettings | None = None,
+        executor: Executor | None = None,
+        monitor: Monitor | None = None,
+    ) -> None:
+        self.paths = [os.path.abspath(p) for p in paths]
+        self.store = RunStore(folder)
+        self.settings = settings or RunSettings()
+        self.executor = executor or InProcessExecutor()
+        self.monitor = monitor or SilentMonitor()
+        self.frames: list[FrameInfo] = []
+        self.excluded: dict[int, str] = {}
+        self.levels: StackRange | None = None
+        self.kept: list[int] = []
+        self.pairs: list[PairResult] = []
+        self.chain: ChainResult | None = None
+        self.n_keypoints: dict[int, int] = {}
+        self._keypoint_jobs: dict[int, keypoints.KeyPointJob] = {}
+        self._pair_counts = [0, 0]
+        self._record: dict[str, Any] = {}
+
+    # -- the whole run ---------------------------------------------------------------------------
+
+    def run(self) -> RunSummary:
+        """Run all stages; what is on disk from an earlier run is taken from there.
+
+        Raises
+        ------
+        FibsemDashError
+            When the run cannot go on; run.json says in which stage.
+        Cancelled
+            When the monitor asked to stop.
+        """
+        started = time.monotonic()
+        self._refuse_raw_folder()
+        check_name(self.settings.output)
+        self.store.create()
+        with self.store.lock():
+            self._begin()
+            try:
+                self._stage("inspect", self.inspect)
+                self._stage("data_range", self.measure_range)
+                self._stage("keypoints", self.extract_keypoints)
+                self._stage("pairs", self.estimate_pairs)
+                self._stage("chain", self.build_chain)
+                stack = self._stage("stack", self.write_stack)
+            except (Cancelled, KeyboardInterrupt):
+                self._end("cancelled")
+                raise
+            except Exception as error:
+                self._end("failed", describe_error(error))
+                raise
+            self._record["outputs"] = list(stack.files)
+            self._end("done")
+        failed = tuple(pair for pair in self.pairs if not pair)
+        return RunSummary(
+            n_frames=len(self.frames),
+            n_slices=stack.shape[0],
+            excluded=dict(self.excluded),
+            failed=failed,
+            stack=stack,
+            seconds=time.monotonic() - started,
+        )
+
+    def _refuse_raw_folder(self) -> None:
+        target = self.store.folder.resolve()
+        for folder in {Path(p).parent for p in self.paths}:
+            if target == folder.resolve() or folder.resolve() in target.parents:
+                raise RunError(
+                    "the run folder lies in the folder of the raw frames, where nothing is written",
+                    path=target,
+                    remedy="Choose a folder elsewhere for --out.",
+                )
+
+    def _begin(self) -> None:
+        old = self.store.read()
+        self._record = {
+            "schema_version": 1,
+            "software": software_versions(),
+            "settings": to_dict(self.settings),
+            "created": old.get("created", now()),
+            "finished": None,
+            "state": "running",
+            "stages": {name: {"state": "pending"} for name in STAGES},
+            "messages": [],
+            "outputs": old.get("outputs", []),
+            "input": [],
+        }
+        self.store.write(self._record)
+
+    def _end(self, state: str, error: str | None = None) -> None:
+        if state == "done":
+            self._record["finished"] = now()
+        self._record["state"] = state
+        for stage in self._record["stages"].values():
+            if stage["state"] == "running":
+                stage["state"] = state
+                if error:
+                    stage["error"] = error
+        self.store.write(self._record)
+
+    def _stage(self, name: str, function: Any) -> Any:
+        if self.monitor.cancelled():
+            raise Cancelled
+        entry = self._record["stages"][name]
+        entry["state"] = "running"
+        self.store.write(self._record)
+        started = time.monotonic()
+        result = function()
+        entry |= {"state": "done", "seconds": round(time.monotonic() - started, 3)}
+        self.store.write(self._record)
+        self.monitor.finish(name)
+        return result
+
+    def _tell(self, text: str) -> None:
+        self._record.setdefault("messages", []).append(text)
+        self.monitor.message(text)
+
+    def _count(self, stage: str, reused: int, computed: int) -> None:
+        entry = self._record.get("stages", {}).get(stage)
+        if entry is not None:
+            entry |= {"reused": reused, "computed": computed}
+
+    # -- stages ----------------------------------------------------------------------------------
+
+    def inspect(self) -> list[FrameInfo]:
+        """Read all headers and leave out the frames that cannot be used."""
+        items = list(enumerate(self.paths))
+        found: list[FrameInfo] = []
+        self.monitor.start("inspect", len(items))
+        # Headers are short: large batches, or the scheduler costs more than the reading.
+        size = batch_size(len(items), self.executor.n_workers, largest=500)
+        for part in self.executor.run(frames.inspect_batch, batches_of(items, size), self.monitor):
+            found += part
+            self.monitor.advance("inspect", len(part))
+        found.sort(key=lambda f: f.index)
+        self.frames = frames.exclude_odd_frames(found, self._detectors())
+        self._record["input"] = [
+            {"path": f.path, "size": f.identity[1], "mtime_ns": f.identity[2]} for f in self.frames
+        ]
+        for frame in self.frames:
+            if not frame.usable:
+                self._exclude(frame.index, frame.reason)
+        self.kept = [f.index for f in self.frames if f.usable]
+        return self.frames
+
+    def _detectors(self) -> str:
+        wanted = self.settings.input.detector
+        if self.settings.output.detector_b_fraction >= 1e-5:
+            wanted += "B"
+        return "".join(dict.fromkeys(wanted))
+
+    def _exclude(self, index: int, reason: str) -> None:
+        self.excluded[index] = reason
+        self._tell(f"frame {index} ({self.frames[index].name}) is left out: {reason}")
+
+    def measure_range(self) -> StackRange:
+        """Measure the grey levels of every frame and smooth them along the stack."""
+        settings = self.settings.data_range
+        batches = [
+            data_range.RangeBatch(
+                tuple(self.frames[k] for k in part),
+                self.settings.input.detector,
+                settings,
+                str(self.store.cache.folder),
+            )
+            for part in batches_of(self.kept, batch_size(len(self.kept), self.executor.n_workers))
+        ]
+        low = np.full(len(self.frames), np.nan)
+        high = low.copy()
+        results = self._run_batches("data_range", data_range.measure_batch, batches, self.kept)
+        for item in results:
+            low[item.index], high[item.index] = item.minimum, item.maximum
+            if item.reason:
+                self._exclude(item.index, item.reason)
+        self._drop_excluded()
+        self.levels = data_range.combine_ranges(low, high, settings)
+        for text in self.levels.warnings:
+            self._tell(f"data range: {text}")
+        self._write_frames()
+        return self.levels
+
+    def extract_keypoints(self) -> dict[int, int]:
+        """Extract the key points of every frame; return their numbers by frame."""
+        levels = self.levels
+        assert levels is not None
+        settings = self.settings
+        for k in self.kept:
+            low, high = levels.sliding_minimum[k], levels.sliding_maximum[k]
+            if not settings.data_range.sliding:
+                low, high = levels.global_minimum, levels.global_maximum
+            self._keypoint_jobs[k] = keypoints.keypoint_job(
+                self.frames[k], float(low), float(high), settings.input.detector, settings.sift
+            )
+        size = batch_size(len(self.kept), self.executor.n_workers, largest=8)
+        batches = [
+            keypoints.KeyPointBatch(
+                tuple(self._keypoint_jobs[k] for k in part),
+                settings.input.detector,
+                settings.sift,
+                str(self.store.cache.folder),
+            )
+            for part in batches_of(self.kept, size)
+        ]
+        results = self._run_batches("keypoints", keypoints.extract_batch, batches, self.kept)
+        for item in results:
+            if item.reason:
+                self._exclude(item.index, item.reason)
+        self._drop_excluded()
+        self.n_keypoints = {item.index: item.n_keypoints for item in results}
+        return self.n_keypoints
+
+    def _drop_excluded(self) -> None:
+        self.kept = [k for k in self.kept if k not in self.excluded]
+        if not self.kept:
+            raise RunError(
+                "no frame is left",
+                path=self.store.folder,
+                remedy="See frames.csv for the reasons.",
+            )
+
+    def _run_batches(
+        self, stage: str, function: Any, batches: Sequence[Any], items: Sequence[Any]
+    ) -> list[Any]:
+        self.monitor.start(stage, len(items))
+        results: list[Any] = []
+        for part in self.executor.run(function, batches, self.monitor):
+            results += part
+            self.monitor.advance(stage, len(part))
+        reused = sum(item.reused for item in results)
+        self._count(stage, reused, len(results) - reused)
+        return results
+
+    def estimate_pairs(self) -> list[PairResult]:
+        """Estimate the transforms of neighbouring frames and bridge the gaps of bad frames."""
+        self._pair_counts = [0, 0]
+        self.kept, found, excluded = bridging.bridge_gaps(
+            self.kept, self.n_keypoints, self._estimate
+        )
+        for index, reason in sorted(excluded.items()):
+            self._exclude(index, reason)
+        self._drop_excluded()
+        self.pairs = list(found.values())
+        self._count("pairs", *self._pair_counts)
+        for pair in self.pairs:
+            if not pair:
+                names = f"{self.frames[pair.first].name} and {self.frames[pair.second].name}"
+                self._tell(
+                    f"pair {pair.first} - {pair.second} ({names}) failed: {pair.reason}; the "
+                    "frames after it keep the position of those before"
+                )
+        self._write_frames()
+        write_csv(
+            self.store.file("pairs.csv"),
+            tables.pairs_table(self.frames, self.pairs, self.excluded),
+        )
+        return self.pairs
+
+    def _estimate(self, wanted: Sequence[tuple[int, int]]) -> Mapping[tuple[int, int], PairResult]:
+        settings = self.settings
+        jobs = [
+            pairs.pair_job(
+                (a, self._keypoint_jobs[a].key),
+                (b, self._keypoint_jobs[b].key),
+                settings.matching,
+                settings.solver,
+            )
+            for a, b in wanted
+        ]
+        size = batch_size(len(jobs), self.executor.n_workers)
+        batches = [
+            pairs.PairBatch(
+                tuple(part), settings.matching, settings.solver, str(self.store.cache.folder)
+            )
+            for part in batches_of(jobs, size)
+        ]
+        if not jobs:
+            return {}
+        results: list[PairResult] = self._run_batches("pairs", pairs.estimate_batch, batches, jobs)
+        reused = sum(r.reused for r in results)
+        self._pair_counts[0] += reused
+        self._pair_counts[1] += len(results) - reused
+        return {(r.first, r.second): r for r in results}
+
+    def build_chain(self) -> ChainResult:
+        """Compute the position of every frame from the pair transforms."""
+        shape = (len(self.pairs),)
+        table = PairTable(
+            matrices=np.array([p.matrix for p in self.pairs]).reshape(*shape, 3, 3),
+            mean_src=np.array([p.mean_src for p in self.pairs]).reshape(*shape, 2),
+            mean_dst=np.array([p.mean_dst for p in self.pairs]).reshape(*shape, 2),
+        )
+        self.monitor.start("chain", 1)
+        self.chain = build_chain(table, self.settings.chain, self._fov_trend())
+        for text in self.chain.warnings:
+            self._tell(text)
+        write_csv(
+            self.store.file("transforms.csv"),
+            tables.transforms_table(
+                self.frames,
+                self.kept,
+                self.chain.final,
+                self.chain.original,
+                self.settings.output.z_bin,
+                self.excluded,
+            ),
+        )
+        self.monitor.advance("chain")
+        return self.chain
+
+    def _fov_trend(self) -> Array | None:
+        centres = np.array(
+            [[self.frames[k].telemetry.get(c, np.nan) for c in FOV_COLUMNS] for k in self.kept]
+        )
+        return fov_trend(centres) if np.isfinite(centres).all() else None
+
+    def write_stack(self) -> StackSummary:
+        """Warp, write and measure all slices."""
+        assert self.chain is not None
+        assert self.levels is not None
+        return write_stack(
+            self.store,
+            [self.frames[k] for k in self.kept],
+            self.chain.final,
+            self.pairs,
+            self.levels,
+            self.settings,
+            self.executor,
+            self.monitor,
+            self._count,
+        )
+
+    def _write_frames(self) -> None:
+        write_csv(
+            self.store.file("frames.csv"),
+            tables.frames_table(self.frames, self.levels, self.excluded),
+        )

@@ -1,0 +1,212 @@
+"""The run folder: a public contract that scripts and pages read and a run resumes from."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import platform
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from fibsem_dash._version import __version__
+from fibsem_dash.errors import AccessError, FormatError, RunError
+from fibsem_dash.io.atomic import access_error, write_json
+from fibsem_dash.registration.cache import ResultCache
+
+SCHEMA_VERSION = 1
+"""Version of the run folder's layout."""
+
+STAGES = ("inspect", "data_range", "keypoints", "pairs", "chain", "stack")
+"""Stages of a run, in order."""
+
+PACKAGES = ("numpy", "scipy", "opencv-contrib-python-headless", "scikit-image", "dask", "mrcfile")
+"""Packages whose versions a result depends on."""
+
+
+class RunStore:
+    """A run folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder; `create` makes it.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.cache = ResultCache(self.folder / "cache")
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file in the run folder."""
+        return self.folder / name
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds a run."""
+        return self.file("run.json").is_file()
+
+    def create(self) -> None:
+        """Make the folder, or check that it is a run folder or empty.
+
+        Raises
+        ------
+        RunError
+            When it holds other files.
+        AccessError
+            When it cannot be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            foreign = [n for n in os.listdir(self.folder) if n not in ("cache", "run.lock")]
+        except OSError as error:
+            raise access_error(error, self.folder) from error
+        if foreign and not self.exists:
+            raise RunError(
+                "the folder is neither empty nor a run folder",
+                path=self.folder,
+                found=", ".join(sorted(foreign)[:3]),
+                remedy="Choose a new folder for --out.",
+            )
+
+    def clear(self) -> None:
+        """Remove what an earlier run left: results, cache and record."""
+        outputs = [Path(name).name for name in self.read().get("outputs", [])]
+        try:
+            shutil.rmtree(self.cache.folder, ignore_errors=True)
+            for name in ("frames.csv", "pairs.csv", "transforms.csv", *outputs, "run.json"):
+                self.file(name).unlink(missing_ok=True)
+        except OSError as error:
+            raise access_error(error, self.folder) from error
+
+    def read(self) -> dict[str, Any]:
+        """Return the content of run.json; empty when there is none.
+
+        Raises
+        ------
+        FormatError
+            When it is not a record of this program, or of a newer one.
+        """
+        path = self.file("run.json")
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise access_error(error, path) from error
+        except ValueError:
+            data = None
+        if not isinstance(data, dict) or data.get("schema_version") != SCHEMA_VERSION:
+            found = data.get("schema_version") if isinstance(data, dict) else "something else"
+            raise FormatError(
+                "not a run record that this version reads",
+                path=path,
+                expected=f"schema_version {SCHEMA_VERSION}",
+                found=found,
+                remedy="Use --fresh to start again, or another folder.",
+            )
+        return data
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Replace run.json."""
+        write_json(self.file("run.json"), record)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for one run at a time.
+
+        Raises
+        ------
+        RunError
+            When another process holds it.
+        """
+        path = self.file("run.lock")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
+        holder["started"] = psutil.Process().create_time()
+        while True:
+            try:
+                descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+                break
+            except FileExistsError:
+                self._remove_stale_lock(path)
+            except OSError as error:
+                raise access_error(error, path) from error
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump(holder, stream)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def _remove_stale_lock(self, path: Path) -> None:
+        try:
+            holder = json.loads(path.read_text())
+            alive = holder["host"] != socket.gethostname() or _is_alive(
+                int(holder["pid"]), float(holder["started"])
+            )
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError):
+            holder, alive = {}, False
+        if alive:
+            raise RunError(
+                "another run uses this folder",
+                path=self.folder,
+                found=f"process {holder['pid']} on {holder['host']} since {holder['since']}",
+                remedy="Wait for it, stop it, or choose another folder; if that machine is gone, "
+                "remove run.lock.",
+            )
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+
+
+def _is_alive(pid: int, started: float) -> bool:
+    # A number that was given to a new process must not keep the folder locked.
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < 1.0
+    except psutil.Error:
+        return False
+
+
+def now() -> str:
+    """Return the current time, ISO 8601 in UTC, whole seconds."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def software_versions() -> dict[str, str]:
+    """Return the versions of the software that results depend on."""
+    versions = {"fibsem-dash": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
+
+
+def check_space(folder: Path, needed_bytes: int) -> None:
+    """Refuse to start what the disk cannot hold.
+
+    Raises
+    ------
+    AccessError
+        When less than `needed_bytes` are free.
+    """
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise access_error(error, folder) from error
+    if free < needed_bytes:
+        raise AccessError(
+            "not enough space on the disk",
+            path=folder,
+            expected=f"{needed_bytes / 1e9:.2f} GB",
+            found=f"{free / 1e9:.2f} GB free",
+            remedy="Free some space or choose another disk, then start the same command again.",
+        )

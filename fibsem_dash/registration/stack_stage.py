@@ -1,0 +1,346 @@
+"""The last stage: plan the output stack, have the workers write it, collect its quality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem_dash.compute.executor import Executor, batch_size, batches_of
+from fibsem_dash.compute.progress import Monitor
+from fibsem_dash.errors import FormatError, ParameterError
+from fibsem_dash.io.tables import read_csv, write_csv
+from fibsem_dash.registration import boxes
+from fibsem_dash.registration.cache import content_key, file_identity
+from fibsem_dash.registration.canvas import Canvas, fit_canvas
+from fibsem_dash.registration.data_range import StackRange
+from fibsem_dash.registration.frames import FrameInfo, slice_distance_nm
+from fibsem_dash.registration.pairs import PairResult
+from fibsem_dash.registration.run_store import RunStore, check_space
+from fibsem_dash.registration.stack import (
+    SliceJob,
+    SliceResult,
+    StackBatch,
+    finish_target,
+    open_target,
+    slice_key,
+    write_batch,
+)
+from fibsem_dash.registration.tables import quality_table
+from fibsem_dash.registration.warp import (
+    RenderSettings,
+    SourceFrame,
+    load_flatten,
+    output_dtype,
+    output_range,
+)
+from fibsem_dash.settings import OutputSettings, RunSettings
+from fibsem_dash.transforms.matrices import Array
+
+CLASS_NAMES = {
+    "shift": "ShiftTransform",
+    "x_scale_shift": "XScaleShiftTransform",
+    "scale_shift": "ScaleShiftTransform",
+    "affine": "AffineTransform",
+    "regularized_affine": "RegularizedAffineTransform",
+}
+"""Names of the transform models in file names, as users know them."""
+
+
+@dataclass(frozen=True)
+class StackSummary:
+    """The registered stack.
+
+    Attributes
+    ----------
+    files : tuple of str
+        File names in the run folder: the stack and its quality table.
+    shape : (int, int, int)
+        (z, y, x).
+    dtype : str
+        Type of a voxel.
+    voxel_size_nm : (float, float, float)
+        (z, y, x), nm.
+    z_source : str
+        Where the distance between slices comes from, in words.
+    median_quality : dict
+        Median of each measure; NaN for a single slice.
+    """
+
+    files: tuple[str, ...]
+    shape: tuple[int, int, int]
+    dtype: str
+    voxel_size_nm: tuple[float, float, float]
+    z_source: str
+    median_quality: dict[str, float]
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """Everything about the stack that is known before the first pixel is read."""
+
+    jobs: tuple[SliceJob, ...]
+    render: RenderSettings
+    shape: tuple[int, int, int]
+    dtype: np.dtype[np.generic]
+    voxel_size_nm: tuple[float, float, float]
+    z_source: str
+    name: str
+    key: str
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the voxels."""
+        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+
+
+def write_stack(
+    store: RunStore,
+    frames: Sequence[FrameInfo],
+    matrices: Array,
+    pairs: Sequence[PairResult],
+    levels: StackRange,
+    settings: RunSettings,
+    executor: Executor,
+    monitor: Monitor,
+    count: Callable[[str, int, int], None],
+) -> StackSummary:
+    """Write the registered stack and its quality table into the run folder.
+
+    Parameters
+    ----------
+    store : RunStore
+        The run folder.
+    frames : sequence of FrameInfo
+        Frames that are used, in order.
+    matrices : (n, 3, 3) array
+        ``C_j`` of each.
+    pairs : sequence of PairResult
+        Pairs of neighbours among them.
+    levels : StackRange
+        Grey levels; their global range is scaled to 8 bit where the output is.
+    settings : RunSettings
+        Uses input, output and quality.
+    executor : Executor
+        Where the slices are made.
+    monitor : Monitor
+        Progress and cancel.
+    count : callable
+        Told (stage, reused, computed).
+    """
+    plan = plan_stack(frames, matrices, levels, settings)
+    final = store.file(f"{plan.name}.mrc")
+    labels = (f"fibsem-dash: {plan.name[:66]}",)
+    reserve = 0 if final.exists() else plan.n_bytes
+    check_space(store.folder, reserve)
+    target = open_target(
+        store.cache, final, plan.key, plan.shape, plan.dtype, plan.voxel_size_nm, labels
+    )
+    monitor.start("stack", len(plan.jobs))
+    size = batch_size(len(plan.jobs), executor.n_workers)
+    batches = [
+        StackBatch(
+            jobs=tuple(part),
+            previous=plan.jobs[part[0].index - 1] if part[0].index else None,
+            render=plan.render,
+            quality=settings.quality,
+            writer=target.writer,
+            token=target.token,
+            cache_folder=str(store.cache.folder),
+        )
+        for part in batches_of(plan.jobs, size)
+    ]
+    results: list[SliceResult] = []
+    for done in executor.run(write_batch, batches, monitor):
+        results += done
+        monitor.advance("stack", len(done))
+    results.sort(key=lambda r: r.index)
+    written = sum(r.written for r in results)
+    count("stack", len(results) - written, written)
+    finish_target(store.cache, target, results)
+    return _summarise(store, plan, results, pairs, settings)
+
+
+def _summarise(
+    store: RunStore,
+    plan: StackPlan,
+    results: Sequence[SliceResult],
+    pairs: Sequence[PairResult],
+    settings: RunSettings,
+) -> StackSummary:
+    metrics = settings.quality.metrics
+    table = quality_table(plan.jobs, results, pairs, settings.output.z_bin, metrics)
+    quality = f"{plan.name}_RegistrationQuality.csv"
+    write_csv(store.file(quality), table)
+    medians = {
+        name: float(table[name].median()) if table[name].notna().any() else float("nan")
+        for name in metrics
+    }
+    return StackSummary(
+        files=(f"{plan.name}.mrc", quality),
+        shape=plan.shape,
+        dtype=str(plan.dtype),
+        voxel_size_nm=plan.voxel_size_nm,
+        z_source=plan.z_source,
+        median_quality=medians,
+    )
+
+
+def plan_stack(
+    frames: Sequence[FrameInfo], matrices: Array, levels: StackRange, settings: RunSettings
+) -> StackPlan:
+    """Decide size, type, place and content of every slice.
+
+    Raises
+    ------
+    ParameterError
+        When settings do not fit the frames.
+    """
+    output = settings.output
+    frame_shape = frames[0].shape
+    used = matrices if output.perform_transformation else np.tile(np.eye(3), (len(frames), 1, 1))
+    canvas = Canvas(frame_shape)
+    if output.pad:
+        canvas = fit_canvas(used, frame_shape, output.pad_mode)
+    source = np.dtype(frames[0].dtype)
+    dtype, scaled = output_dtype(output.dtype, source)
+    grey = output_range(levels.global_minimum, levels.global_maximum, output.invert, source)
+    render = RenderSettings(
+        canvas=canvas,
+        dtype=str(dtype),
+        detector=settings.input.detector,
+        detector_b_fraction=output.detector_b_fraction,
+        order=output.order,
+        fill_value=output.fill_value,
+        invert=output.invert,
+        flip_y=output.flip_y,
+        transform=output.perform_transformation,
+        grey_range=grey if scaled else None,
+        flatten_file=output.flatten_file,
+        dark_counts=frames[0].dark_counts if output.flatten_file else {},
+    )
+    render_key = _render_key(render)
+    pixel = settings.input.pixel_size_nm or frames[0].pixel_size_nm
+    step, z_source = slice_distance_nm(frames, pixel)
+    if settings.input.z_step_nm is not None:
+        step, z_source = settings.input.z_step_nm, "the settings"
+    jobs = _slice_jobs(frames, used, canvas, render_key, settings)
+    shape = (len(jobs), *canvas.shape)
+    voxel = (step * output.z_bin, pixel, pixel)
+    key = content_key("stack", [job.key for job in jobs], shape, str(dtype), voxel)
+    name = output.name or build_name(settings, dtype)
+    return StackPlan(jobs, render, shape, dtype, voxel, z_source, name, key)
+
+
+def _render_key(render: RenderSettings) -> str:
+    flatten = None
+    if render.flatten_file:
+        load_flatten(render.flatten_file)
+        flatten = file_identity(render.flatten_file)
+    values = {k: v for k, v in vars(render).items() if k not in ("flatten_file", "canvas")}
+    return content_key("render", values, render.canvas, flatten)
+
+
+def _slice_jobs(
+    frames: Sequence[FrameInfo],
+    matrices: Array,
+    canvas: Canvas,
+    render_key: str,
+    settings: RunSettings,
+) -> tuple[SliceJob, ...]:
+    output, quality = settings.output, settings.quality
+    brightness = load_brightness(output.brightness_file)
+    sources = [
+        SourceFrame(frame.path, matrix, *brightness.get(frame.index, (1.0, 0.0)))
+        for frame, matrix in zip(frames, matrices, strict=True)
+    ]
+    groups = batches_of(sources, output.z_bin)
+    per_frame = boxes.valid_bounds(matrices, frames[0].shape, canvas)
+    starts = range(0, len(sources), output.z_bin)
+    valid = np.array([boxes.intersect(per_frame[k : k + output.z_bin]) for k in starts])
+    # The first frame's coordinates are those of the canvas but for its offset.
+    whole = canvas.shape if not any(quality.box) else frames[0].shape
+    origin = (0, 0) if not any(quality.box) else canvas.offset
+    chosen = boxes.box_bounds(
+        len(groups),
+        whole,
+        quality.box,
+        stop_box=quality.stop_box if quality.sliding else None,
+        origin=origin,
+    )
+    bounds = boxes.pair_bounds(chosen, valid)
+    if output.flip_y:
+        bounds = boxes.flip_bounds(bounds, canvas.shape[0])
+    identities = {frame.path: frame.identity for frame in frames}
+    return tuple(
+        SliceJob(
+            index=k,
+            sources=tuple(group),
+            key=slice_key(group, identities.__getitem__, render_key),
+            bounds=_as_bounds(bounds[k - 1]) if k else None,
+        )
+        for k, group in enumerate(groups)
+    )
+
+
+def _as_bounds(values: npt.NDArray[np.int64]) -> tuple[int, int, int, int]:
+    xi, xa, yi, ya = (int(v) for v in values)
+    return xi, xa, yi, ya
+
+
+def load_brightness(path: str) -> dict[int, tuple[float, float]]:
+    """Read the brightness correction: (scale, offset) by frame from a CSV file.
+
+    Raises
+    ------
+    FormatError
+        When columns are missing or hold other things than numbers.
+    """
+    if not path:
+        return {}
+    table = read_csv(path)
+    wanted = {"frame", "scale", "offset"}
+    if not wanted <= set(table.columns):
+        found = ", ".join(map(str, table.columns))
+        raise FormatError("no brightness correction", path=path, expected=wanted, found=found)
+    numbers = table[["frame", "scale", "offset"]]
+    if not all(dtype.kind in "if" for dtype in numbers.dtypes) or numbers.isna().any(axis=None):
+        raise FormatError("no brightness correction", path=path, expected="numbers in every row")
+    return {
+        int(frame): (float(scale), float(offset))
+        for frame, scale, offset in numbers.itertuples(index=False)
+    }
+
+
+def build_name(settings: RunSettings, dtype: np.dtype[np.generic]) -> str:
+    """Build the stack's file name, without suffix, from the settings that shape it most."""
+    solver, chain, output = settings.solver, settings.chain, settings.output
+    kinds = {"uint8": "I8", "int16": "I16", "uint16": "U16", "float32": "F32"}
+    parts = [
+        f"Registered_{kinds[dtype.name]}",
+        f"zbin{output.z_bin}" if output.z_bin > 1 else "",
+        CLASS_NAMES[solver.transform],
+        solver.solver,
+        f"drmax{solver.drmax:.1f}",
+        f"const_scls_{chain.fit_method}" if chain.preserve_scales else "",
+        "shift_subtr" if chain.subtract_linear_x or chain.subtract_linear_y else "",
+        "padded" if output.pad else "",
+    ]
+    return "_".join(part for part in parts if part)
+
+
+def check_name(output: OutputSettings) -> None:
+    """Refuse a name that would leave the run folder.
+
+    Raises
+    ------
+    ParameterError
+        When `output.name` is not a plain file name.
+    """
+    if output.name and (Path(output.name).name != output.name or output.name.startswith(".")):
+        raise ParameterError(
+            "output.name", expected="a file name without folder or suffix", found=output.name
+        )
