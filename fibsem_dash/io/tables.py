@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import io
 import math
 import os
 import re
@@ -19,7 +20,7 @@ import xlsxwriter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from fibsem_dash.errors import FormatError
-from fibsem_dash.io.atomic import atomic_path, reading
+from fibsem_dash.io.atomic import reading, write_bytes, write_text
 
 QUALITY_SHEET = "Registration Quality Statistics"
 QUALITY_COLUMNS = (
@@ -70,20 +71,29 @@ def write_csv(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
     AccessError
         The file cannot be written.
     """
-    safe = table.copy()
-    for position in range(safe.shape[1]):
-        column = safe.iloc[:, position]
-        if not pd.api.types.is_numeric_dtype(column.dtype):
-            cells = np.empty(len(column), dtype=object)
-            cells[:] = [_safe(value) for value in column]
-            safe.isetitem(position, cells)
-    safe.columns = pd.Index([_safe(str(name)) for name in safe.columns])
-    with atomic_path(path) as temporary:
-        safe.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    columns = [
+        [_quoted(_cell(value)) for value in [str(name), *table.iloc[:, position].tolist()]]
+        for position, name in enumerate(table.columns)
+    ]
+    lines = [",".join(row) or '""' for row in zip(*columns, strict=True)]
+    write_text(path, "".join(line + "\n" for line in lines))
 
 
-def _safe(value: Any) -> Any:
-    return "'" + value if isinstance(value, str) and _LIKE_A_FORMULA.match(value) else value
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return "'" + value if _LIKE_A_FORMULA.match(value) else value
+    if _is_missing(value):
+        return ""
+    return repr(float(value)) if isinstance(value, float | np.floating) else str(value)
+
+
+def _quoted(cell: str) -> str:
+    # The csv module leaves a lone carriage return unquoted and then refuses to read it.
+    return '"' + cell.replace('"', '""') + '"' if re.search('[",\r\n]', cell) else cell
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or value != value
 
 
 def _plain(value: Any) -> Any:
@@ -177,17 +187,15 @@ def write_xlsx(path: str | os.PathLike[str], sheets: Mapping[str, pd.DataFrame])
         "strings_to_urls": False,
         "strings_to_numbers": False,
     }
-    with atomic_path(path) as temporary:
-        book = xlsxwriter.Workbook(str(temporary), options)
-        book.set_properties({"created": _CREATED})
-        heading = book.add_format({"bold": True})
-        taken: set[str] = set()
-        try:
-            for name, table in sheets.items():
-                sheet = book.add_worksheet(_sheet_name(name, taken))
-                _fill_sheet(sheet, table, heading)
-        finally:
-            book.close()
+    content = io.BytesIO()
+    book = xlsxwriter.Workbook(content, options)
+    book.set_properties({"created": _CREATED})
+    heading = book.add_format({"bold": True})
+    taken: set[str] = set()
+    for name, table in sheets.items():
+        _fill_sheet(book.add_worksheet(_sheet_name(name, taken)), table, heading)
+    book.close()
+    write_bytes(path, content.getvalue())
 
 
 def _fill_sheet(sheet: Any, table: pd.DataFrame, heading: Any) -> None:
@@ -207,7 +215,7 @@ def _write_cell(sheet: Any, row: int, column: int, value: Any) -> None:
             sheet.write_number(row, column, value if isinstance(value, int) else number)
         elif not math.isnan(number):
             sheet.write_string(row, column, "inf" if number > 0 else "-inf")
-    elif value is not None and value is not pd.NA and value is not pd.NaT:
+    elif not _is_missing(value):
         sheet.write_string(row, column, str(value))
 
 
