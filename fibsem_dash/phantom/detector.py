@@ -65,8 +65,8 @@ class Detector:
 # In-lens secondary electrons show the stain strongly; the energy-selective detector has a weaker
 # and noisier contrast, a smoother surface and another zero level.
 DETECTORS = (
-    Detector("A", "InLens", -6512.0, 190.0, 2350.0, 15.0, 1.2, (0.05, -0.09, -0.05)),
-    Detector("B", "ESB @ 600 V", -5785.0, 310.0, 980.0, 9.0, 1.6, (-0.07, 0.03, 0.04)),
+    Detector("A", "InLens", -6512.0, 190.0, 2500.0, 10.0, 1.8, (0.05, -0.09, -0.05)),
+    Detector("B", "ESB @ 600 V", -5785.0, 310.0, 1040.0, 6.0, 2.6, (-0.07, 0.03, 0.04)),
 )
 
 

@@ -79,7 +79,7 @@ class Tissue:
         free *= 1 - _step(found.depth, -4.0, -1.0)
         self._add_reticulum(stain, wide, free, clump)
         amount = _step(patch, 0.9, 1.3) * free
-        stain += np.float32(0.26) * self._vesicles.draw(wide, amount)
+        stain += np.float32(0.23) * self._vesicles.draw(wide, amount)
         self._add_membranes(stain, cells, patch, ruffle)
         stain = cv2.GaussianBlur(stain, (0, 0), _SPREAD)
         inner = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))

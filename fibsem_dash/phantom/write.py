@@ -19,6 +19,7 @@ import numpy as np
 from fibsem_dash.errors import ParameterError, RunError
 from fibsem_dash.io.atomic import access_error, write_json
 from fibsem_dash.io.dat import write_dat
+from fibsem_dash.io.tif import write_tif
 from fibsem_dash.phantom.lattice import Points
 from fibsem_dash.phantom.options import PhantomSettings
 from fibsem_dash.phantom.render import FrameRenderer
@@ -212,9 +213,6 @@ def _write_frame(renderer: FrameRenderer, folder: Path, index: int) -> Path:
     path = folder / frame_name(settings, index)
     images = renderer.frame(index)
     if settings.format == "tif":
-        # TIFF support is loaded only where it is used; .dat phantoms start faster without it.
-        from fibsem_dash.io.tif import write_tif
-
         image = (images["A"].astype(np.int32) + TIF_OFFSET).astype(np.uint16)
         write_tif(path, image, pixel_size_nm=settings.pixel_size_nm, description="FIB-SEM phantom")
     else:
