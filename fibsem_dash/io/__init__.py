@@ -1,1 +1,102 @@
 """Readers and writers, one module per file format."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fibsem_dash.errors import FormatError
+from fibsem_dash.io.dat import open_dat
+from fibsem_dash.io.mrc import MrcStack
+from fibsem_dash.io.raw_frame import RawFrame
+from fibsem_dash.io.stack import Stack
+from fibsem_dash.io.tif import open_tif
+from fibsem_dash.io.tif_stack import TifStack
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+FRAME_SUFFIXES = (".dat", *TIFF_SUFFIXES)
+"""Suffixes of single frames, lower case."""
+MRC_SUFFIXES = (".mrc", ".mrcs", ".rec", ".st")
+STACK_SUFFIXES = (*MRC_SUFFIXES, *TIFF_SUFFIXES)
+"""Suffixes of stacks, lower case."""
+
+__all__ = [
+    "FRAME_SUFFIXES",
+    "MRC_SUFFIXES",
+    "STACK_SUFFIXES",
+    "TIFF_SUFFIXES",
+    "MrcStack",
+    "RawFrame",
+    "Stack",
+    "TifStack",
+    "open_frame",
+    "open_stack",
+]
+
+
+def open_frame(path: str | os.PathLike[str], strict: bool = True) -> RawFrame:
+    """Open one frame by its suffix, in upper or lower case.
+
+    Parameters
+    ----------
+    path : path-like
+        A .dat, .tif or .tiff file.
+    strict : bool, default True
+        As in `fibsem_dash.io.dat.open_dat`; TIFF frames are always read strictly.
+
+    Returns
+    -------
+    RawFrame
+
+    Raises
+    ------
+    FormatError
+        Another suffix, or content that is not what the suffix says.
+    AccessError
+        The file is missing or may not be read.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".dat":
+        return open_dat(path, strict)
+    if suffix in TIFF_SUFFIXES:
+        return open_tif(path)
+    raise FormatError(
+        "This is not a frame that can be opened",
+        path=path,
+        expected=" or ".join(FRAME_SUFFIXES),
+        found=suffix or "no suffix",
+        remedy="Open it as a stack" if suffix in MRC_SUFFIXES else "Convert it first",
+    )
+
+
+def open_stack(path: str | os.PathLike[str]) -> MrcStack | TifStack:
+    """Open a stack by its suffix, in upper or lower case.
+
+    Parameters
+    ----------
+    path : path-like
+        A .mrc, .mrcs, .rec, .st, .tif or .tiff file.
+
+    Returns
+    -------
+    MrcStack or TifStack
+
+    Raises
+    ------
+    FormatError
+        Another suffix, or content that is not what the suffix says.
+    AccessError
+        The file is missing or may not be read.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix in MRC_SUFFIXES:
+        return MrcStack(path)
+    if suffix in TIFF_SUFFIXES:
+        return TifStack(path)
+    raise FormatError(
+        "This is not a stack that can be opened",
+        path=path,
+        expected=" or ".join(STACK_SUFFIXES),
+        found=suffix or "no suffix",
+        remedy="Open it as a frame" if suffix == ".dat" else "Convert it first",
+    )

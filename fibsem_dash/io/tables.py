@@ -1,0 +1,324 @@
+"""Tables as CSV and XLSX, and quality tables of older programs."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import math
+import os
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import xlsxwriter
+from openpyxl.utils.exceptions import InvalidFileException
+
+from fibsem_dash.errors import FormatError
+from fibsem_dash.io.atomic import atomic_path, reading
+
+QUALITY_SHEET = "Registration Quality Statistics"
+QUALITY_COLUMNS = (
+    "frame",
+    "xi_eval",
+    "xa_eval",
+    "yi_eval",
+    "ya_eval",
+    "NSAD",
+    "NCC",
+    "NMI",
+    "FSC",
+    "Npts",
+    "Mean Abs Error",
+)
+"""Columns of a quality table in our order; all but `frame` may be missing."""
+_MEASURES = ("NSAD", "NCC", "NMI", "FSC")
+_OTHER_NAMES = {
+    "Frame": "frame",
+    "Image NSAD": "NSAD",
+    "Image NCC": "NCC",
+    "Image MI": "NMI",
+    "Image NMI": "NMI",
+    "Image FSC": "FSC",
+}
+_LIKE_A_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_CREATED = datetime.datetime(2000, 1, 1)
+_LONGEST_SHEET_NAME = 31
+
+
+def write_csv(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
+    """Write a table as CSV without its index, whole or not at all.
+
+    Floats are written so that they read back exactly, missing ones as empty cells; lines end with
+    LF; the same table gives the same bytes. A text that a spreadsheet would take for a formula
+    (it begins with ``= + - @``, a tab or a return) gets a leading apostrophe, which `read_csv`
+    takes away again; numbers are left alone.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to make or replace.
+    table : pandas.DataFrame
+        Any columns of numbers, booleans and text.
+
+    Raises
+    ------
+    AccessError
+        The file cannot be written.
+    """
+    safe = table.copy()
+    for position in range(safe.shape[1]):
+        column = safe.iloc[:, position]
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            cells = np.empty(len(column), dtype=object)
+            cells[:] = [_safe(value) for value in column]
+            safe.isetitem(position, cells)
+    safe.columns = pd.Index([_safe(str(name)) for name in safe.columns])
+    with atomic_path(path) as temporary:
+        safe.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _safe(value: Any) -> Any:
+    return "'" + value if isinstance(value, str) and _LIKE_A_FORMULA.match(value) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("'") and _LIKE_A_FORMULA.match(value):
+        return value[1:]
+    return value
+
+
+def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a table that `write_csv` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Empty cells are missing values; protecting apostrophes are removed.
+
+    Raises
+    ------
+    FormatError
+        The file is not a table in CSV.
+    AccessError
+        The file is missing or may not be read.
+    """
+    try:
+        with reading(path), Path(path).open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file, skipinitialspace=True) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _not_a_table(path, str(error)) from error
+    if not rows:
+        raise _not_a_table(path, "an empty file")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]):
+            raise _not_a_table(path, f"{len(row)} cells in line {number}, {len(rows[0])} in line 1")
+    names = [str(_plain(name)) for name in rows[0]]
+    columns = {index: _column([row[index] for row in rows[1:]]) for index in range(len(names))}
+    table = pd.DataFrame(columns)
+    table.columns = pd.Index(names)
+    return table
+
+
+def _not_a_table(path: str | os.PathLike[str], found: str) -> FormatError:
+    return FormatError(
+        "The file cannot be read as a CSV table",
+        path=path,
+        found=found,
+        remedy="Give a file with one line of column names and lines of the same length",
+    )
+
+
+def _column(cells: list[str]) -> pd.Series[Any]:
+    """Whole numbers, numbers, truth values or text, whichever all cells of a column are."""
+    filled = [cell for cell in cells if cell]
+    if filled and all(cell in ("True", "False") for cell in cells):
+        return pd.Series([cell == "True" for cell in cells])
+    # NumPy parses exactly, while the speed of pandas' own parser costs the last digit.
+    for kind in (np.int64, np.float64) if len(filled) == len(cells) else (np.float64,):
+        try:
+            return pd.Series(np.array([cell or "nan" for cell in cells], dtype=str).astype(kind))
+        except (ValueError, OverflowError):
+            continue
+    return pd.Series([_plain(cell) if cell else None for cell in cells], dtype=object).astype("str")
+
+
+def write_xlsx(path: str | os.PathLike[str], sheets: Mapping[str, pd.DataFrame]) -> None:
+    """Write tables as the sheets of an Excel file, without index, whole or not at all.
+
+    Text stays text: nothing becomes a formula or a link. Missing numbers are empty cells,
+    infinities the words ``inf`` and ``-inf``. The same tables give the same bytes.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to make or replace.
+    sheets : mapping of str to pandas.DataFrame
+        Name of the sheet to its table. Names are cut to 31 characters, characters that Excel
+        forbids become blanks, and repeated names get a number.
+
+    Raises
+    ------
+    AccessError
+        The file cannot be written.
+    """
+    options = {
+        "in_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    with atomic_path(path) as temporary:
+        book = xlsxwriter.Workbook(str(temporary), options)
+        book.set_properties({"created": _CREATED})
+        heading = book.add_format({"bold": True})
+        taken: set[str] = set()
+        try:
+            for name, table in sheets.items():
+                sheet = book.add_worksheet(_sheet_name(name, taken))
+                _fill_sheet(sheet, table, heading)
+        finally:
+            book.close()
+
+
+def _fill_sheet(sheet: Any, table: pd.DataFrame, heading: Any) -> None:
+    sheet.freeze_panes(1, 0)
+    for column, name in enumerate(table.columns):
+        sheet.write_string(0, column, str(name), heading)
+        for row, value in enumerate(table.iloc[:, column].tolist(), start=1):
+            _write_cell(sheet, row, column, value)
+
+
+def _write_cell(sheet: Any, row: int, column: int, value: Any) -> None:
+    if isinstance(value, bool | np.bool_):
+        sheet.write_boolean(row, column, bool(value))
+    elif isinstance(value, int | float | np.number):
+        number = float(value)
+        if math.isfinite(number):
+            sheet.write_number(row, column, value if isinstance(value, int) else number)
+        elif not math.isnan(number):
+            sheet.write_string(row, column, "inf" if number > 0 else "-inf")
+    elif value is not None and value is not pd.NA and value is not pd.NaT:
+        sheet.write_string(row, column, str(value))
+
+
+def _sheet_name(name: str, taken: set[str]) -> str:
+    plain = re.sub(r"[\[\]:*?/\\]", " ", name).strip("' ")[:_LONGEST_SHEET_NAME] or "Sheet"
+    result, number = plain, 2
+    while result.lower() in taken:
+        suffix = f" {number}"
+        result = plain[: _LONGEST_SHEET_NAME - len(suffix)] + suffix
+        number += 1
+    taken.add(result.lower())
+    return result
+
+
+def read_quality(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a table of registration quality of any known form, as data only.
+
+    Known are our CSV, the CSV of 2022 (``Image NSAD, Image NCC, Image MI`` with or without Frame,
+    Npts, Mean Abs Error) and the newer XLSX with the sheet "Registration Quality Statistics".
+
+    Parameters
+    ----------
+    path : path-like
+        A .csv or .xlsx file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Those of `QUALITY_COLUMNS` that the file holds, in that order. Always with `frame`, the
+        number of the second frame of a pair, counted from 1 where the file has none. Counts and
+        box edges are whole numbers.
+
+    Raises
+    ------
+    FormatError
+        Another suffix, no such sheet, none of the measures, or text where numbers belong.
+    AccessError
+        The file is missing or may not be read.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".csv":
+        table = read_csv(path)
+    elif suffix in (".xlsx", ".xlsm"):
+        table = _read_sheet(Path(path), QUALITY_SHEET)
+    else:
+        raise FormatError(
+            "This is not a table of registration quality",
+            path=path,
+            expected=".csv or .xlsx",
+            found=suffix or "no suffix",
+            remedy="Save it as CSV",
+        )
+    names = [str(name).strip() for name in table.columns]
+    table.columns = pd.Index([_OTHER_NAMES.get(name, name) for name in names])
+    table = table.loc[:, ~table.columns.duplicated()]
+    if not set(_MEASURES) & set(table.columns):
+        raise FormatError(
+            "The table holds no measure of registration quality",
+            path=path,
+            expected="a column NSAD, NCC, NMI or FSC",
+            found=", ".join(names) or "no columns",
+            remedy="Choose a RegistrationQuality file",
+        )
+    if "frame" not in table:
+        table.insert(0, "frame", np.arange(1, len(table) + 1))
+    chosen = [name for name in QUALITY_COLUMNS if name in table]
+    return pd.DataFrame({name: _numbers(table[name], path) for name in chosen})
+
+
+def _numbers(column: pd.Series[Any], path: str | os.PathLike[str]) -> pd.Series[Any]:
+    try:
+        numbers = pd.to_numeric(column).astype(np.float64)
+    except (ValueError, TypeError) as error:
+        raise FormatError(
+            f"Column {column.name} holds something that is not a number",
+            path=path,
+            found=str(error),
+            remedy="Correct the table",
+        ) from error
+    whole = column.name not in (*_MEASURES, "Mean Abs Error")
+    if whole and np.isfinite(numbers).all() and (numbers == np.round(numbers)).all():
+        return numbers.astype(np.int64)
+    return numbers
+
+
+def _read_sheet(path: Path, name: str) -> pd.DataFrame:
+    try:
+        with reading(path), path.open("rb") as file:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            try:
+                rows = [list(row) for row in book[name].iter_rows(values_only=True)]
+            finally:
+                book.close()
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        SyntaxError,
+        EOFError,
+        zipfile.BadZipFile,
+        InvalidFileException,
+    ) as error:
+        raise FormatError(
+            "The file cannot be read as a quality table in XLSX",
+            path=path,
+            expected=f"a sheet {name!r}",
+            found=str(error.args[0]) if error.args else type(error).__name__,
+            remedy="Choose a RegistrationQuality file",
+        ) from error
+    filled = [row for row in rows if any(cell is not None for cell in row)]
+    heading = ["" if cell is None else str(cell) for cell in filled[0]] if filled else []
+    return pd.DataFrame(filled[1:], columns=pd.Index(heading))
