@@ -97,6 +97,13 @@ def write_phantom(
         The folder or a file cannot be written.
     RunError
         A worker process ended unexpectedly.
+
+    Notes
+    -----
+    Stained structures have the higher counts, as a detector records them. The matrices are those
+    that the tissue is drawn with, exact to float64. An estimate from the images differs from them
+    even without noise, because tissue that runs at a slant moves sideways from slice to slice: by
+    less than 0.1 px per slice on average over most frames, with a sign that depends on the seed.
     """
     settings = _changed(settings or PhantomSettings(), changes)
     if workers < 1:
