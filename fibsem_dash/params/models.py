@@ -23,7 +23,17 @@ class SettingsParams(param.Parameterized):
     @classmethod
     def from_settings(cls, values: Any) -> SettingsParams:
         """Build the model with the values of a settings object."""
-        return cls(**{f.name: getattr(values, f.name) for f in dataclasses.fields(values)})
+        return cls(**cls._accepted(values))
+
+    @classmethod
+    def _accepted(cls, values: Any) -> dict[str, Any]:
+        """Values as the parameters take them: lists where settings hold tuples."""
+        accepted = {}
+        for item in dataclasses.fields(values):
+            value = getattr(values, item.name)
+            takes_list = isinstance(cls.param[item.name], (param.List, param.ListSelector))
+            accepted[item.name] = list(value) if takes_list and value is not None else value
+        return accepted
 
     def to_settings(self) -> Any:
         """Return a frozen settings object with the current values."""
@@ -34,9 +44,7 @@ class SettingsParams(param.Parameterized):
 
     def reset(self) -> None:
         """Return every setting to its default."""
-        defaults = self.settings_class()
-        names = [f.name for f in dataclasses.fields(self.settings_class)]
-        self.param.update(**{name: getattr(defaults, name) for name in names})
+        self.param.update(**self._accepted(self.settings_class()))
 
 
 def parameter_of(item: dataclasses.Field[Any], owner: type) -> Any:
