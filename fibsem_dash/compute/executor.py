@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,7 +44,7 @@ class InProcessExecutor:
         for batch in batches:
             if monitor.cancelled():
                 raise Cancelled
-            yield function(batch)
+            yield run_single_threaded(function, batch)
 
 
 class DaskExecutor:
@@ -80,7 +81,7 @@ class DaskExecutor:
 
         def submit(n: int) -> None:
             for _, batch in zip(range(n), waiting, strict=False):
-                future = self.client.submit(function, batch, pure=False)
+                future = self.client.submit(_run_in_worker, function, batch, pure=False)
                 futures.add(future)
                 pending.add(future)
 
@@ -96,6 +97,33 @@ class DaskExecutor:
                         yield _result_of(future)
         finally:
             self.client.cancel(list(futures), force=True)
+
+
+def run_single_threaded(function: Callable[[Any], R], batch: Any) -> R:
+    """Run a function with one thread for linear algebra.
+
+    Sums that several threads share come out in another order, so their last digits would depend on
+    the number of cores; and worker processes would fight for them.
+    """
+    with _thread_controller().limit(limits=1, user_api="blas"):
+        return function(batch)
+
+
+@functools.cache
+def _thread_controller() -> Any:
+    import numpy as np
+    from threadpoolctl import ThreadpoolController
+
+    # The controller knows the libraries that are loaded when it is made.
+    np.linalg.cond(np.eye(2))
+    return ThreadpoolController()
+
+
+def _run_in_worker(function: Callable[[Any], R], batch: Any) -> R:
+    import cv2
+
+    cv2.setNumThreads(1)
+    return run_single_threaded(function, batch)
 
 
 def _result_of(future: Any) -> Any:
