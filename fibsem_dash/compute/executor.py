@@ -6,6 +6,8 @@ import contextlib
 import functools
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -188,15 +190,29 @@ def open_executor(workers: int | None = None, scheduler: str | None = None) -> I
         with client:
             yield _with_workers(client)
         return
-    cluster = LocalCluster(
-        n_workers=workers or usable_cores(),
-        threads_per_worker=1,
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-        host="127.0.0.1",
-    )
+    with _workers_deaf_to_ctrl_c():
+        cluster = LocalCluster(
+            n_workers=workers or usable_cores(),
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            host="127.0.0.1",
+        )
     with cluster, Client(cluster) as client:
         yield DaskExecutor(client)
+
+
+@contextlib.contextmanager
+def _workers_deaf_to_ctrl_c() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C, which a terminal sends to all; this one stops them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _with_workers(client: Any) -> DaskExecutor:
