@@ -241,7 +241,7 @@ def open_target(
     record = cache.load_record(STACKS, key) or {}
     token = str(record.get("token", ""))
     finished = final.with_name(str(record.get("file") or final.name))
-    if token and _identity(finished) == record.get("identity"):
+    if token and record.get("identity") and _identity(finished) == record["identity"]:
         if finished != final:
             os.replace(finished, final)
             cache.save_record(STACKS, key, record | {"file": final.name})
