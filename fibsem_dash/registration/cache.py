@@ -6,6 +6,7 @@ rerun computes what is missing and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -107,6 +108,11 @@ class ResultCache:
             return None
         # A torn directory of the archive can read as that of an empty one.
         return arrays or None
+
+    def discard_arrays(self, kind: str, key: str) -> None:
+        """Remove stored arrays, for instance broken ones, so that they are computed anew."""
+        with contextlib.suppress(OSError):
+            self.path(kind, key, ".npz").unlink()
 
     def save_arrays(self, kind: str, key: str, **arrays: npt.NDArray[Any]) -> None:
         """Store arrays by name.
