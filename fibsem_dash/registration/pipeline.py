@@ -298,6 +298,7 @@ class Registration:
     def _drop_excluded(self) -> None:
         self.kept = [k for k in self.kept if k not in self.excluded]
         if not self.kept:
+            self._write_frames()
             raise RunError(
                 "no frame is left",
                 path=self.store.folder,
