@@ -6,6 +6,7 @@ rerun computes what is missing and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -78,7 +79,7 @@ class ResultCache:
         """Return a stored record, or None when there is none that is whole."""
         try:
             data = json.loads(self.path(kind, key, ".json").read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return data if isinstance(data, dict) else None
 
@@ -97,10 +98,21 @@ class ResultCache:
     def load_arrays(self, kind: str, key: str, *names: str) -> dict[str, npt.NDArray[Any]] | None:
         """Return stored arrays (all, or those named), or None when they are not there and whole."""
         try:
-            with np.load(self.path(kind, key, ".npz"), allow_pickle=False) as stored:
-                return {name: stored[name] for name in names or stored.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            # NumPy leaves a file open that it finds broken, so it is opened and closed here.
+            with (
+                self.path(kind, key, ".npz").open("rb") as stream,
+                np.load(stream, allow_pickle=False) as stored,
+            ):
+                arrays = {name: stored[name] for name in names or stored.files}
+        except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile):
             return None
+        # A torn directory of the archive can read as that of an empty one.
+        return arrays or None
+
+    def discard_arrays(self, kind: str, key: str) -> None:
+        """Remove stored arrays, for instance broken ones, so that they are computed anew."""
+        with contextlib.suppress(OSError):
+            self.path(kind, key, ".npz").unlink()
 
     def save_arrays(self, kind: str, key: str, **arrays: npt.NDArray[Any]) -> None:
         """Store arrays by name.

@@ -54,8 +54,12 @@ def fit_canvas(matrices: Array, frame_shape: tuple[int, int], mode: str = "exact
         offset = np.maximum(high, 0)
         pad = np.maximum(high - low, offset)
     else:
-        points = apply(np.linalg.inv(matrices), corners)
+        inverse = np.linalg.inv(matrices)
+        points = apply(inverse, corners)
+        # A turned pixel reaches less far than a whole one from its centre, but needs its own place.
+        centres = apply(inverse, corners_of((height - 1, width - 1)))
+        end = np.maximum(points.max((0, 1)), centres.max((0, 1)) + 1)
         # A hair of tolerance: rounding noise must not add a row.
         offset = np.ceil(np.maximum(-points.min((0, 1)), 0) - 1e-6).astype(int)
-        pad = offset + np.ceil(np.maximum(points.max((0, 1)) - size, 0) - 1e-6).astype(int)
+        pad = offset + np.ceil(np.maximum(end - size, 0) - 1e-6).astype(int)
     return Canvas((height + int(pad[1]), width + int(pad[0])), (int(offset[0]), int(offset[1])))

@@ -138,7 +138,9 @@ def smooth_savgol(values: Array, window: int, order: int) -> tuple[Array, list[s
     from scipy.signal import savgol_filter
 
     window, order, warnings = clamp_window(window, order, len(values))
-    if window < 2:
+    if window <= order + 1:
+        # The polynomial goes through all points of its window: filtering would only add rounding
+        # noise, which makes a value depend on its neighbours.
         return np.array(values, np.float64), warnings
     return savgol_filter(values, window, order, axis=0), warnings
 

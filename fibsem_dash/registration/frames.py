@@ -86,7 +86,7 @@ class FrameInfo:
 def natural_key(name: str) -> list[tuple[int, int | str]]:
     """Return a sort key in which numbers inside a name count by value."""
     parts = re.split(r"(\d+)", name)
-    return [(1, int(p)) if p.isdigit() else (0, p.lower()) for p in parts if p]
+    return [(1, int(p)) if p.isdecimal() else (0, p.lower()) for p in parts if p]
 
 
 def find_frames(folder: str | os.PathLike[str], pattern: str = "") -> list[Path]:

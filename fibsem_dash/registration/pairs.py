@@ -11,6 +11,7 @@ import numpy as np
 from fibsem_dash.errors import RunError
 from fibsem_dash.features import KeyPoints, Matches, match_keypoints
 from fibsem_dash.registration.cache import ResultCache, as_float, content_key
+from fibsem_dash.registration.keypoints import KIND as KEYPOINTS
 from fibsem_dash.registration.keypoints import load_keypoints
 from fibsem_dash.settings import MatchingSettings, SolverSettings
 from fibsem_dash.transforms import (
@@ -124,8 +125,10 @@ def estimate_batch(batch: PairBatch) -> list[PairResult]:
 def _load(cache: ResultCache, key: str, loaded: Mapping[str, KeyPoints]) -> KeyPoints:
     points = loaded.get(key) or load_keypoints(cache, key)
     if points is None:
+        # A torn file may still tell its number of key points and so look whole from outside.
+        cache.discard_arrays(KEYPOINTS, key)
         raise RunError(
-            "key points vanished from the run folder while the run needed them",
+            "key points in the run folder are broken or have vanished",
             path=cache.folder,
             remedy="Start the same command again; they will be extracted anew.",
         )

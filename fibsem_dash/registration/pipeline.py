@@ -29,6 +29,7 @@ from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.registration.run_store import STAGES, RunStore, now, software_versions
 from fibsem_dash.registration.stack_stage import StackSummary, check_name, write_stack
 from fibsem_dash.settings import RunSettings, to_dict
+from fibsem_dash.transforms import get_model
 from fibsem_dash.transforms.matrices import Array
 
 
@@ -119,6 +120,7 @@ class Registration:
         started = time.monotonic()
         self._refuse_raw_folder()
         check_name(self.settings.output)
+        get_model(self.settings.solver)
         self.store.create()
         with self.store.lock():
             self._begin()
@@ -298,6 +300,7 @@ class Registration:
     def _drop_excluded(self) -> None:
         self.kept = [k for k in self.kept if k not in self.excluded]
         if not self.kept:
+            self._write_frames()
             raise RunError(
                 "no frame is left",
                 path=self.store.folder,

@@ -65,7 +65,7 @@ class RunStore:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            foreign = [n for n in os.listdir(self.folder) if n not in ("cache", "run.lock")]
+            foreign = [n for n in os.listdir(self.folder) if not _may_precede_a_run(n)]
         except OSError as error:
             raise access_error(error, self.folder) from error
         if foreign and not self.exists:
@@ -166,6 +166,11 @@ class RunStore:
             )
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
+
+
+def _may_precede_a_run(name: str) -> bool:
+    """Tell whether a run that was killed before its first record can have left a file."""
+    return name in ("cache", "run.lock") or (name.startswith(".") and name.endswith(".partial"))
 
 
 def _is_alive(pid: int, started: float) -> bool:

@@ -202,6 +202,16 @@ class StackTarget:
         """Whether the file has its final name already."""
         return self.writer.path == self.final
 
+    @property
+    def missing_bytes(self) -> int:
+        """Space that the file still needs: what is written of it needs no more."""
+        if self.complete:
+            return 0
+        status = self.writer.path.stat()
+        # A file system that does not tell what it holds of a sparse file is taken at its word.
+        held = getattr(status, "st_blocks", 0) * 512
+        return max(status.st_size - held, 0)
+
 
 def open_target(
     cache: ResultCache,
@@ -241,8 +251,7 @@ def open_target(
     record = cache.load_record(STACKS, key) or {}
     token = str(record.get("token", ""))
     finished = final.with_name(str(record.get("file") or final.name))
-    identity = _identity(finished)
-    if token and identity is not None and identity == record.get("identity"):
+    if token and record.get("identity") and _identity(finished) == record["identity"]:
         if finished != final:
             os.replace(finished, final)
             cache.save_record(STACKS, key, record | {"file": final.name})

@@ -134,11 +134,10 @@ def write_stack(
     plan = plan_stack(frames, matrices, levels, settings)
     final = store.file(f"{plan.name}.mrc")
     labels = (f"fibsem-dash: {plan.name[:66]}",)
-    reserve = 0 if final.exists() else plan.n_bytes
-    check_space(store.folder, reserve)
     target = open_target(
         store.cache, final, plan.key, plan.shape, plan.dtype, plan.voxel_size_nm, labels
     )
+    check_space(store.folder, target.missing_bytes)
     monitor.start("stack", len(plan.jobs))
     size = batch_size(len(plan.jobs), executor.n_workers)
     batches = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -134,7 +135,6 @@ def read_fused(source: SourceFrame, settings: RenderSettings) -> Image:
     return _inverted(image, frame.dtype) if settings.invert else image
 
 
-@lru_cache(maxsize=2)
 def load_flatten(path: str) -> dict[str, npt.NDArray[np.float32]]:
     """Read the flattening factors of a file, (y, x) float32 by detector letter.
 
@@ -147,6 +147,16 @@ def load_flatten(path: str) -> dict[str, npt.NDArray[np.float32]]:
     """
     if not path:
         return {}
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise access_error(error, path) from error
+    return _flatten_factors(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=2)
+def _flatten_factors(path: str, _mtime_ns: int, _size: int) -> dict[str, npt.NDArray[np.float32]]:
+    # Time and size are there for the cache: long-lived workers must see a file that was replaced.
     expected = "an NPZ file with arrays A, B, ..."
     try:
         with np.load(path, allow_pickle=False) as stored:

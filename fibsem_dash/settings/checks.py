@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
+import math
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -113,12 +115,16 @@ def update(settings: RunSettings, changes: Mapping[str, Any]) -> RunSettings:
 
 def value_type(item: dataclasses.Field[Any], owner: type) -> tuple[type, bool]:
     """Return the Python type of a setting and whether it may be None."""
-    hint = typing.get_type_hints(owner)[item.name]
-    optional = False
-    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
-        optional = type(None) in typing.get_args(hint)
-        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    hint, optional = _hint_of(item, owner)
     return typing.get_origin(hint) or hint, optional
+
+
+def _hint_of(item: dataclasses.Field[Any], owner: type) -> tuple[Any, bool]:
+    hint = typing.get_type_hints(owner)[item.name]
+    if not (isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union):
+        return hint, False
+    optional = type(None) in typing.get_args(hint)
+    return next(arg for arg in typing.get_args(hint) if arg is not type(None)), optional
 
 
 def check_value(item: dataclasses.Field[Any], value: Any, name: str, owner: type) -> Any:
@@ -129,28 +135,36 @@ def check_value(item: dataclasses.Field[Any], value: Any, name: str, owner: type
     ParameterError
         When the value has the wrong type or lies outside the bounds or choices.
     """
-    kind, optional = value_type(item, owner)
-    if optional and (value is None or value in ("", "none", "None", "null")):
+    hint, optional = _hint_of(item, owner)
+    kind = typing.get_origin(hint) or hint
+    if optional and (value is None or (isinstance(value, str) and _means_none(value))):
         return None
     try:
-        converted = _CONVERTERS[kind](value)
-    except (TypeError, ValueError):
+        converted = _convert(hint, value)
+    except (TypeError, ValueError, OverflowError):
         raise ParameterError(
             f"setting {name}", expected=_wanted(item, kind), found=repr(value)
         ) from None
-    if (
-        kind is tuple
-        and isinstance(item.default, tuple)
-        and item.default
-        and not item.metadata["choices"]
-    ):
-        if len(converted) != len(item.default):
-            raise ParameterError(
-                f"setting {name}", expected=f"{len(item.default)} values", found=repr(value)
-            )
-        converted = tuple(type(item.default[0])(v) for v in converted)
+    default: Any = item.default
+    fixed_length = isinstance(default, tuple) and not item.metadata["choices"]
+    if fixed_length and len(converted) != len(default):
+        raise ParameterError(
+            f"setting {name}", expected=f"{len(default)} values", found=repr(value)
+        )
     _check_limits(item, converted, name, kind)
     return converted
+
+
+def _means_none(text: str) -> bool:
+    return text.strip().lower() in ("", "none", "null")
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    """Convert a value to a type such as ``int`` or ``tuple[float, ...]``."""
+    if typing.get_origin(hint) is not tuple:
+        return _CONVERTERS[hint](value)
+    element = typing.get_args(hint)[0]
+    return tuple(_convert(element, v) for v in _items(value))
 
 
 def _check_limits(item: dataclasses.Field[Any], value: Any, name: str, kind: type) -> None:
@@ -197,16 +211,21 @@ def _to_int(value: Any) -> int:
 
 def _to_float(value: Any) -> float:
     number = float(value)
-    if isinstance(value, bool) or number != number:
+    if isinstance(value, bool) or not math.isfinite(number):
         raise ValueError(value)
     return number
 
 
-def _to_tuple(value: Any) -> tuple[Any, ...]:
+def _items(value: Any) -> list[Any]:
+    """Return the elements of a list, also of one that is written as text."""
     if isinstance(value, str):
-        value = [v for v in value.replace("[", "").replace("]", "").split(",") if v.strip()]
-        value = [v.strip() for v in value]
-    return tuple(tuple(map(float, v)) if isinstance(v, (list, tuple)) else v for v in value)
+        text = value.strip()
+        if text.startswith("[["):
+            return _items(json.loads(text))
+        return [v.strip() for v in text.strip("[]()").split(",") if v.strip()]
+    if isinstance(value, Mapping):
+        raise TypeError(value)
+    return list(value)
 
 
 def _to_str(value: Any) -> str:
@@ -220,5 +239,4 @@ _CONVERTERS: dict[type, Any] = {
     int: _to_int,
     float: _to_float,
     str: _to_str,
-    tuple: _to_tuple,
 }

@@ -115,7 +115,9 @@ def get_model(settings: SolverSettings) -> TransformModel:
     if settings.l2_matrix is None:
         l2_matrix = default_l2_matrix(settings.l2_param)
     else:
-        l2_matrix = np.array([list(map(float, row)) for row in settings.l2_matrix])
+        rows = [list(map(float, row)) for row in settings.l2_matrix]
+        ragged = len({len(row) for row in rows}) > 1
+        l2_matrix = np.zeros((len(rows), 0)) if ragged else np.array(rows)
     target = np.array(settings.targ_vector, np.float64)
     if l2_matrix.shape != (6, 6) or target.shape != (6,):
         raise ParameterError(

@@ -35,10 +35,14 @@ def fwhm(
     Returns
     -------
     float
-        Width in the unit of the values; NaN for fewer than two distinct values.
+        Width in the unit of the values; NaN for values that are equal but for
+        rounding.
     """
     data = np.asarray(values, np.float64).ravel()
-    if data.size < 2 or not np.ptp(data) > 0:
+    if data.size < 2:
+        return float("nan")
+    # Values that differ by rounding alone cannot be told apart by bins.
+    if not np.ptp(data) > 2 * bins * np.spacing(np.abs(data).max()):
         return float("nan")
     counts, edges = np.histogram(data, bins)
     peak = int(counts.argmax())
