@@ -231,7 +231,7 @@ def plan_stack(
     shape = (len(jobs), *canvas.shape)
     voxel = (step * output.z_bin, pixel, pixel)
     key = content_key("stack", [job.key for job in jobs], shape, str(dtype), voxel)
-    name = output.name or build_name(settings, dtype)
+    name = output.file_name or build_name(settings, dtype)
     return StackPlan(jobs, render, shape, dtype, voxel, z_source, name, key)
 
 
@@ -338,9 +338,13 @@ def check_name(output: OutputSettings) -> None:
     Raises
     ------
     ParameterError
-        When `output.name` is not a plain file name.
+        When `output.file_name` is not a plain file name.
     """
-    if output.name and (Path(output.name).name != output.name or output.name.startswith(".")):
+    if output.file_name and (
+        Path(output.file_name).name != output.file_name or output.file_name.startswith(".")
+    ):
         raise ParameterError(
-            "output.name", expected="a file name without folder or suffix", found=output.name
+            "output.file_name",
+            expected="a file name without folder or suffix",
+            found=output.file_name,
         )

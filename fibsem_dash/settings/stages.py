@@ -234,7 +234,7 @@ class ChainSettings:
 class OutputSettings:
     """Pixels of the registered stack and the files that hold them."""
 
-    name: str = setting("", "File name without suffix; empty builds one from the settings")
+    file_name: str = setting("", "File name without suffix; empty builds one from the settings")
     formats: tuple[str, ...] = setting(("mrc",), "Files to write", choices=("mrc",))
     perform_transformation: bool = setting(True, "Off: write the frames where they lie")
     order: int = setting(
