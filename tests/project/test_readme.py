@@ -21,7 +21,9 @@ def readme(root: Path) -> str:
 def commands(text: str, program: str) -> list[list[str]]:
     """Command lines of a program in the code blocks, without comments."""
     blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
-    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    lines = [
+        re.split(r"  #| > ", line)[0].strip() for block in blocks for line in block.splitlines()
+    ]
     return [shlex.split(line)[1:] for line in lines if line.startswith(f"{program} ")]
 
 
