@@ -24,6 +24,7 @@ from fibsem_dash.numerics.rings import (
     frequency_rings,
     reference_rings,
     reference_rings_about,
+    ring_sums,
 )
 from fibsem_dash.numerics.smoothing import smooth_series
 
@@ -162,7 +163,7 @@ def fsc(
     correlation = _ring_correlation(xp, layout, spectra)
     # The origin holds the mean alone, which says nothing about structure.
     correlation[0] = np.nan
-    criterion = threshold_curve(threshold, layout.counts * _independent_share(window))
+    criterion = threshold_curve(threshold, layout.counts * _independent_share(shape, taper))
     return search.result(layout, correlation, criterion, smooth_window=7)
 
 
@@ -251,8 +252,10 @@ def _taper_window(shape: tuple[int, int], taper: str) -> NDArray[np.float64] | N
     return np.outer(sides[0], sides[1])
 
 
-def _independent_share(window: NDArray[np.float64] | None) -> float:
+@lru_cache(maxsize=16)
+def _independent_share(shape: tuple[int, int], taper: str) -> float:
     """Share of the coefficients that are independent after tapering: neighbours become alike."""
+    window = _taper_window(shape, taper)
     if window is None:
         return 1.0
     return float((window**2).sum() ** 2 / (window.size * (window**4).sum()))
@@ -261,19 +264,11 @@ def _independent_share(window: NDArray[np.float64] | None) -> float:
 def _ring_correlation(
     xp: Any, layout: RingLayout, spectra: tuple[Any, Any], modulus: bool = False
 ) -> NDArray[np.float64]:
-    first, second = spectra
-    powers = [layout.sums(xp, spectrum.real**2 + spectrum.imag**2) for spectrum in (first, second)]
-    common = layout.sums(xp, first.real * second.real + first.imag * second.imag)
-    if modulus:
-        odd = np.zeros(common.size)
-        if layout.odd_weight is not None:
-            cross = first.imag * second.real - first.real * second.imag
-            odd = layout.sums(xp, cross, odd=True)
-        common = np.hypot(common, odd)
-    norm = np.sqrt(powers[0]) * np.sqrt(powers[1])
+    sums = ring_sums(xp, layout, *spectra)
+    common = np.hypot(sums.even, sums.odd) if modulus else sums.even
+    norm = np.sqrt(sums.first) * np.sqrt(sums.second)
     # Of a constant image only rounding is left, which correlates with anything.
-    strength = [float(power.sum()) for power in powers]
-    usable = norm > 1e-26 * np.sqrt(strength[0]) * np.sqrt(strength[1])
+    usable = norm > 1e-26 * np.sqrt(sums.first.sum()) * np.sqrt(sums.second.sum())
     return np.where(usable, common / np.where(usable, norm, 1.0), np.nan)
 
 
@@ -284,28 +279,31 @@ def _reference_fsc(
     if isinstance(search.threshold, str):
         raise ParameterError("Reference values need a number as threshold", found=search.threshold)
     images = _prepared(xp, pair, remove_mean=False)
-    spectra = rfft2(xp, images[0]), rfft2(xp, images[1])
-    total = spectra[0] + spectra[1]
-    power = total.real**2 + total.imag**2
     shape = (int(images[0].shape[0]), int(images[0].shape[1]))
     wrap = version == "2025"
-    if int(power.argmax()) == 0:
+    centre = _greatest(xp, images[0] + images[1])
+    if centre == (shape[0] // 2, shape[1] // 2):
+        spectra = rfft2(xp, images[0]), rfft2(xp, images[1])
         layout = reference_rings(shape, sectors, wrap)
     else:
         spectra = fft2(xp, images[0]), fft2(xp, images[1])
         spectra = xp.fft.fftshift(spectra[0]), xp.fft.fftshift(spectra[1])
-        layout = reference_rings_about(shape, _greatest(xp, power, shape), sectors, wrap)
+        layout = reference_rings_about(shape, centre, sectors, wrap)
     correlation = _ring_correlation(xp, layout, spectra, modulus=True)
     criterion = reference_curve(float(search.threshold), correlation.size)
     return search.result(layout, correlation, criterion, smooth_window=20, version=version)
 
 
-def _greatest(xp: Any, power: Any, shape: tuple[int, int]) -> tuple[int, int]:
-    """Row and column, in the shifted plane, of the greatest coefficient; the first of two equal."""
+def _greatest(xp: Any, image: Any) -> tuple[int, int]:
+    """Row and column of the greatest coefficient in the shifted plane; the first of two equal."""
+    height, width = int(image.shape[0]), int(image.shape[1])
+    origin = height // 2, width // 2
+    flat = image.ravel()
+    # By Parseval's theorem, a mean that holds half of all power is the greatest coefficient.
+    if 2.0 * float(flat.sum()) ** 2 > image.size * float(xp.dot(flat, flat)):
+        return origin
+    spectrum = rfft2(xp, image)
+    power = spectrum.real**2 + spectrum.imag**2
     row, column = divmod(int(power.argmax()), int(power.shape[1]))
-    mirror = -row % shape[0], -column % shape[1]
-    places = [
-        ((y + shape[0] // 2) % shape[0], (x + shape[1] // 2) % shape[1])
-        for y, x in ((row, column), mirror)
-    ]
-    return min(places)
+    places = (row, column), (-row % height, -column % width)
+    return min(((y + origin[0]) % height, (x + origin[1]) % width) for y, x in places)
