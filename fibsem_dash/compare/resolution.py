@@ -187,16 +187,19 @@ class _Search:
     ) -> FscResult:
         length = smooth_window if self.smooth_window is None else self.smooth_window
         length = check_count(length, "smooth_window", least=0)
-        if length >= 3:
+        if version and correlation.size < length:
+            # The old function refuses a curve that is shorter than its window.
+            smoothed = np.full(correlation.size, np.nan)
+        elif length >= 3 and correlation.size >= 3:
             smoothed = smooth_series(correlation, length, "hann", reference=bool(version))
         else:
             smoothed = correlation.copy()
-        if not version:
-            # Smoothing must not invent a value where a ring holds no power.
-            smoothed = np.where(np.isfinite(correlation), smoothed, np.nan)
-        else:
+        if version:
             # An odd window of the old function gives one sample too many.
             smoothed = smoothed[: correlation.size]
+        else:
+            # Smoothing must not invent a value where a ring holds no power.
+            smoothed = np.where(np.isfinite(correlation), smoothed, np.nan)
         found = find_bandwidth(
             layout.frequencies,
             smoothed,
@@ -224,19 +227,31 @@ def _prepared(xp: Any, pair: tuple[Any, Any], remove_mean: bool) -> tuple[Any, A
     first, second = (image.astype(np.float64) for image in pair)
     means = [0.0, 0.0]
     valid = None
-    total = float(first.sum()) + float(second.sum())
-    if not np.isfinite(total):
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = [float(image.sum()) for image in (first, second)]
+    if not np.isfinite(sums).all():
         valid = xp.isfinite(first) & xp.isfinite(second)
     if valid is not None and bool(valid.any()):
         means = [float(image[valid].mean()) for image in (first, second)]
     elif valid is None and remove_mean:
-        means = [float(first.mean()), float(second.mean())]
+        means = [total / first.size for total in sums]
     for image, mean in zip((first, second), means, strict=True):
         if valid is not None:
             image[~valid] = mean
-        if remove_mean:
+        if _is_constant(image):
+            # Else the rounding of its mean would be taken for structure.
+            image[...] = 0.0
+        elif remove_mean:
             image -= mean
     return first, second
+
+
+def _is_constant(image: Any) -> bool:
+    first = image[0]
+    # Most images are found out by their first row.
+    if float(first.min()) != float(first.max()):
+        return False
+    return float(image.min()) == float(image.max())
 
 
 @lru_cache(maxsize=4)

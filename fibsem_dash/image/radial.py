@@ -59,7 +59,8 @@ def radial_profile(
     Returns
     -------
     RadialProfile
-        Whole rings: to the nearer of the vertical edges, x // 2 + 1 rings. Sectors: to the corners.
+        To the farthest corner; see `counts` for rings that the image cuts. Whole rings of reference
+        values end at x // 2, whatever the height.
     """
     pixels = as_image(image)
     height, width = pixels.shape
@@ -68,10 +69,11 @@ def radial_profile(
     x = np.arange(width, dtype=np.float64)[None, :] - x0
     ring = np.sqrt(x * x + y * y).astype(np.int64)
     keep = np.isfinite(pixels)
-    rings = width // 2 + 1
     if sectors is not None:
         keep &= _inside(Sectors(*sectors, symmetry), x, y, reference)
-        rings = int(ring[keep].max(initial=0)) + 1
+    if reference and sectors is None:
+        keep &= ring <= width // 2
+    rings = int(ring[keep].max(initial=0)) + 1
     ring, values = ring[keep], pixels[keep].astype(np.float64)
     counts = np.bincount(ring, minlength=rings)[:rings]
     total = np.bincount(ring, weights=values, minlength=rings)[:rings]

@@ -133,7 +133,7 @@ def autocorrelation_snr(
     ParameterError
         For an unknown extrapolation or a setting out of range.
     """
-    pixels = as_image(image)
+    pixels = as_image(image, on_device=True)
     check_choice(extrapolation, "extrapolation", EXTRAPOLATIONS)
     check_count(aperture, "aperture", least=2)
     check_fraction(edge_fraction, "edge_fraction")
