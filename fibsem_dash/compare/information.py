@@ -137,10 +137,7 @@ def _edges(xp: Any, image: Any, bins: Bins) -> NDArray[np.float64]:
     if bins != "robust":
         return uniform_edges(float(image.min()), float(image.max()), int(bins))
     shares = _ROBUST_SHARE, 1.0 - _ROBUST_SHARE
-    if xp is np:
-        low, high = value_quantiles(image, shares)
-    else:
-        low, high = to_host(xp.quantile(image.ravel(), xp.asarray(shares))).tolist()
+    low, high = value_quantiles(image, shares, xp)
     if low == high:
         low, high = float(image.min()), float(image.max())
     return uniform_edges(low, high, ROBUST_BINS)

@@ -62,6 +62,8 @@ def _autoregression(values: NDArray[np.float64], count: int) -> NDArray[np.float
     """Coefficients of the Yule-Walker equations, solved by Levinson's recursion."""
     from scipy.linalg import LinAlgError, solve_toeplitz
 
+    if not np.isfinite(values[: count + 1]).all():
+        return np.full(count, np.nan)
     try:
         return np.asarray(solve_toeplitz(values[:count], values[1 : count + 1]))
     except LinAlgError:

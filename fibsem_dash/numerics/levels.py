@@ -100,35 +100,37 @@ def level_counts(image: Image) -> tuple[int, NDArray[np.int64]]:
     return low, count_uint16(offset_levels(image, low), high - low + 1)
 
 
-def value_quantiles(image: Image, shares: tuple[float, ...]) -> list[float]:
+def value_quantiles(image: Any, shares: tuple[float, ...], xp: Any = np) -> list[float]:
     """Quantiles of the finite pixels: the least values that the shares do not exceed.
 
     The inverse of the empirical distribution (Hyndman and Fan 1996, definition 1).
 
     Parameters
     ----------
-    image : ndarray, (y, x)
+    image : array, (y, x)
     shares : tuple of float
         Each 0 ... 1.
+    xp : module
+        ``numpy`` or ``cupy``, where the image lies.
 
     Returns
     -------
     list of float
         NaN where no pixel is finite.
     """
-    if is_small_integer(image):
+    if xp is np and is_small_integer(image):
         first, counts = level_counts(image)
         total = np.cumsum(counts)
         ranks = [_rank(share, int(total[-1])) for share in shares]
         return [float(first + level) for level in np.searchsorted(total, ranks, side="right")]
     values = image.ravel()
     if values.dtype.kind == "f":
-        finite = np.isfinite(values)
-        values = values if finite.all() else values[finite]
+        finite = xp.isfinite(values)
+        values = values if bool(finite.all()) else values[finite]
     if values.size == 0:
         return [np.nan] * len(shares)
     ranks = [_rank(share, values.size) for share in shares]
-    ordered = np.partition(values, sorted(set(ranks)))
+    ordered = np.partition(values, sorted(set(ranks))) if xp is np else xp.sort(values)
     return [float(ordered[rank]) for rank in ranks]
 
 
