@@ -18,6 +18,7 @@ from fibsem_dash.compare.bandwidth import (
 )
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.numerics.arguments import as_pair, check_choice, check_count
+from fibsem_dash.numerics.levels import is_small_integer
 from fibsem_dash.numerics.rings import (
     RingLayout,
     Sectors,
@@ -29,6 +30,7 @@ from fibsem_dash.numerics.rings import (
 from fibsem_dash.numerics.smoothing import smooth_series
 
 Taper = Literal["hann", "tukey", "none"]
+Precision = Literal["auto", "single", "double"]
 Reference = bool | Literal["2022", "2025"]
 
 
@@ -95,6 +97,7 @@ def fsc(
     cutoff: float | None = None,
     fit_power: float | None = None,
     pixel_size_nm: float = 0.0,
+    precision: Precision = "auto",
     reference: Reference = False,
     backend: Backend = "auto",
 ) -> FscResult:
@@ -128,11 +131,15 @@ def fsc(
         Fit ``a / (f^p + a)`` with this p to the smoothed curve and read the bandwidth from it.
     pixel_size_nm : float, default 0
         Gives the result in nanometres, too.
+    precision : {"auto", "single", "double"}
+        Of the Fourier transform; sums are double in any case. ``"auto"``: single for two images of
+        8- or 16-bit integers, else double. Single precision moves a correlation by less than 1e-5,
+        and by less than 0.003 where the signal is 15 000 times the noise.
     reference : bool or {"2022", "2025"}, default False
         Reproduce old reports (True: those of 2025): no taper, no mean removed, modulus instead of
         real part, rings of truncated distance about the greatest coefficient, corners included,
         sectors 0-90 degrees without their edges, an uncentred window of 20 rings, and a search
-        that extrapolates.
+        that extrapolates. Always in double precision.
     backend : {"numpy", "cupy", "auto"}
 
     Returns
@@ -156,9 +163,15 @@ def fsc(
     shape = (int(first.shape[0]), int(first.shape[1]))
     layout = frequency_rings(shape, all_angles)
     window = _taper_window(shape, taper)
-    images = _prepared(xp, pair, remove_mean)
+    check_choice(precision, "precision", ("auto", "single", "double"))
+    if precision == "auto":
+        precision = "single" if all(map(is_small_integer, pair)) else "double"
+    kind = np.float32 if precision == "single" else np.float64
+    images = _prepared(xp, pair, remove_mean, kind)
     if window is not None:
-        images = tuple(image * xp.asarray(window) for image in images)
+        factor = xp.asarray(window, dtype=kind)
+        for image in images:
+            image *= factor
     spectra = rfft2(xp, images[0]), rfft2(xp, images[1])
     correlation = _ring_correlation(xp, layout, spectra)
     # The origin holds the mean alone, which says nothing about structure.
@@ -222,13 +235,15 @@ class _Search:
         )
 
 
-def _prepared(xp: Any, pair: tuple[Any, Any], remove_mean: bool) -> tuple[Any, Any]:
-    """Images as float64 with pixels that are not finite in both set to the mean of their image."""
-    first, second = (image.astype(np.float64) for image in pair)
+def _prepared(
+    xp: Any, pair: tuple[Any, Any], remove_mean: bool, kind: type[np.floating[Any]] = np.float64
+) -> tuple[Any, Any]:
+    """Images as floats with pixels that are not finite in both set to the mean of their image."""
+    first, second = (image.astype(kind) for image in pair)
     means = [0.0, 0.0]
     valid = None
     with np.errstate(invalid="ignore", over="ignore"):
-        sums = [float(image.sum()) for image in (first, second)]
+        sums = [float(image.sum(dtype=np.float64)) for image in (first, second)]
     if not np.isfinite(sums).all():
         valid = xp.isfinite(first) & xp.isfinite(second)
     if valid is not None and bool(valid.any()):
@@ -296,7 +311,7 @@ def _reference_fsc(
     images = _prepared(xp, pair, remove_mean=False)
     shape = (int(images[0].shape[0]), int(images[0].shape[1]))
     wrap = version == "2025"
-    centre = _greatest(xp, images[0] + images[1])
+    centre = _greatest(xp, *images)
     if centre == (shape[0] // 2, shape[1] // 2):
         spectra = rfft2(xp, images[0]), rfft2(xp, images[1])
         layout = reference_rings(shape, sectors, wrap)
@@ -309,16 +324,20 @@ def _reference_fsc(
     return search.result(layout, correlation, criterion, smooth_window=20, version=version)
 
 
-def _greatest(xp: Any, image: Any) -> tuple[int, int]:
-    """Row and column of the greatest coefficient in the shifted plane; the first of two equal."""
-    height, width = int(image.shape[0]), int(image.shape[1])
+def _greatest(xp: Any, first: Any, second: Any) -> tuple[int, int]:
+    """Row and column, in the shifted plane, of the greatest coefficient of the sum of two images.
+
+    Of two equal ones the first.
+    """
+    height, width = int(first.shape[0]), int(first.shape[1])
     origin = height // 2, width // 2
-    flat = image.ravel()
+    a, b = first.ravel(), second.ravel()
+    power = float(xp.dot(a, a)) + 2.0 * float(xp.dot(a, b)) + float(xp.dot(b, b))
     # By Parseval's theorem, a mean that holds half of all power is the greatest coefficient.
-    if 2.0 * float(flat.sum()) ** 2 > image.size * float(xp.dot(flat, flat)):
+    if 2.0 * (float(a.sum()) + float(b.sum())) ** 2 > first.size * power:
         return origin
-    spectrum = rfft2(xp, image)
-    power = spectrum.real**2 + spectrum.imag**2
-    row, column = divmod(int(power.argmax()), int(power.shape[1]))
+    spectrum = rfft2(xp, first + second)
+    coefficients = spectrum.real**2 + spectrum.imag**2
+    row, column = divmod(int(coefficients.argmax()), int(coefficients.shape[1]))
     places = (row, column), (-row % height, -column % width)
     return min(((y + origin[0]) % height, (x + origin[1]) % width) for y, x in places)

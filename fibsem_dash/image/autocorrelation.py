@@ -142,18 +142,21 @@ def circular_profiles(
     height, width = int(image.shape[0]), int(image.shape[1])
     spectrum = rfft2(xp, image - image.mean() if zero_mean else image)
     power = spectrum.real**2 + spectrum.imag**2
-    table = np.abs(to_host(irfft2(xp, power, (height, width))))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        table /= table[0, 0]
-    ring = _wrapped_rings((height, width))
-    keep = ring <= width // 2
-    rings = width // 2 + 1
-    total = np.bincount(ring[keep], weights=table[keep], minlength=rings)
-    counts = np.bincount(ring[keep], minlength=rings)
-    return np.fft.fftshift(table[0]), np.fft.fftshift(table[:, 0]), total / counts
+    table = to_host(irfft2(xp, power, (height, width)))
+    np.abs(table, out=table)
+    ring, counts = _wrapped_rings((height, width))
+    rings = np.bincount(ring, weights=table.ravel())[: counts.size] / counts
+    # A constant image has no value at lag 0 to refer to.
+    origin = table[0, 0] or np.nan
+    x, y = np.fft.fftshift(table[0]), np.fft.fftshift(table[:, 0])
+    return x / origin, y / origin, rings / origin
 
 
 @lru_cache(maxsize=4)
-def _wrapped_rings(shape: tuple[int, int]) -> NDArray[np.int64]:
+def _wrapped_rings(shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Ring of each lag, those beyond the last one together, and the lags in each ring."""
     y, x = (np.fft.fftfreq(n, 1 / n) for n in shape)
-    return np.sqrt(y[:, None] ** 2 + x[None, :] ** 2).astype(np.int64)
+    last = shape[1] // 2
+    ring = np.sqrt(y[:, None] ** 2 + x[None, :] ** 2).astype(np.int64)
+    ring = np.minimum(ring, last + 1).ravel()
+    return ring, np.bincount(ring, minlength=last + 2)[: last + 1]

@@ -174,10 +174,13 @@ def bin_index(values: Any, edges: NDArray[np.float64], xp: Any = np) -> Any:
         scaled = (values - low) * (bins / (high - low))
         xp.clip(scaled, -1, bins, out=scaled)
         xp.floor(scaled, out=scaled)
-        index = xp.where(xp.isnan(scaled), -1.0, scaled).astype(np.int64)
+        if scaled.size and bool(xp.isnan(scaled.min())):
+            scaled = xp.where(xp.isnan(scaled), -1.0, scaled)
+        index = scaled.astype(np.int64)
         # Division rounds: compare with the edges themselves, as numpy.histogram does.
         padded = xp.asarray(np.concatenate(([-np.inf], edges, [np.inf])))
         index -= values < padded[index + 1]
         index += values >= padded[index + 2]
-        index[values == high] = bins - 1
+        # The last bin is closed.
+        index -= values == high
     return index

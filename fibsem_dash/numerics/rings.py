@@ -8,7 +8,7 @@ how often it counts: 2 where its mirror image lies in the selected sectors, too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,27 @@ class RingLayout:
     counts: NDArray[Any]
     frequencies: NDArray[Any]
 
+    @cached_property
+    def blocks(self) -> list[tuple[slice, Any, Any]]:
+        """Rows of the plane with sparse matrices, (rings, coefficients), that sum over the rings.
+
+        Blocks of rows keep the products in the cache; a sparse product is three times as fast as
+        counting with weights.
+        """
+        result = []
+        for rows in row_blocks((self.index.shape[0], self.index.shape[1]), _BLOCK):
+            odd = None if self.odd_weight is None else self._summing(rows, self.odd_weight)
+            result.append((rows, self._summing(rows, self.weight), odd))
+        return result
+
+    def _summing(self, rows: slice, weight: NDArray[np.float64]) -> Any:
+        from scipy.sparse import csr_array
+
+        ring = self.index[rows].ravel()
+        column = np.flatnonzero(ring < self.counts.size).astype(np.int32)
+        values = weight[rows].ravel()[column]
+        return csr_array((values, (ring[column], column)), shape=(self.counts.size, ring.size))
+
 
 @dataclass(frozen=True)
 class RingSums:
@@ -124,23 +145,42 @@ def ring_sums(xp: Any, layout: RingLayout, first: Any, second: Any) -> RingSums:
     first, second : arrays, (y, x), complex128
         Spectra over the plane that the layout describes.
     """
-    rings = layout.counts.size
-    total = np.zeros((4, rings))
-    # Blocks of rows keep the products in the cache; a card takes the plane at once.
-    blocks = row_blocks(layout.index.shape, _BLOCK) if xp is np else [slice(None)]
-    for rows in blocks:
+    if xp is not np:
+        return _ring_sums_on_card(xp, layout, first, second)
+    total = np.zeros((4, layout.counts.size))
+    for rows, even, odd in layout.blocks:
         a, b = first[rows].ravel(), second[rows].ravel()
-        ar, ai, br, bi = a.real.copy(), a.imag.copy(), b.real.copy(), b.imag.copy()
-        index = xp.asarray(layout.index[rows]).ravel()
-        weight = xp.asarray(layout.weight[rows]).ravel()
-        products = [weight * (ar * ar + ai * ai), weight * (br * br + bi * bi)]
-        products.append(weight * (ar * br + ai * bi))
-        if layout.odd_weight is not None:
-            products.append(xp.asarray(layout.odd_weight[rows]).ravel() * (ai * br - ar * bi))
-        for row, product in zip(total, products, strict=False):
-            part = xp.bincount(index, weights=product, minlength=rings + 1)
-            row += to_host(part)[:rings]
+        parts = (a.real, a.imag, b.real, b.imag)
+        ar, ai, br, bi = (part.astype(np.float64) for part in parts)
+        total[2] += even @ (ar * br + ai * bi)
+        if odd is not None:
+            total[3] += odd @ (ai * br - ar * bi)
+        # In place: memory that is new to the process costs more than the arithmetic.
+        for row, real, imaginary in ((0, ar, ai), (1, br, bi)):
+            real *= real
+            imaginary *= imaginary
+            real += imaginary
+            total[row] += even @ real
     return RingSums(*total)
+
+
+def _ring_sums_on_card(xp: Any, layout: RingLayout, first: Any, second: Any) -> RingSums:
+    rings = layout.counts.size
+    index, weight = xp.asarray(layout.index).ravel(), xp.asarray(layout.weight)
+
+    def sums(values: Any) -> NDArray[np.float64]:
+        total = xp.bincount(index, weights=values.ravel(), minlength=rings + 1)
+        return to_host(total)[:rings]
+
+    a, b = first.astype(np.complex128), second.astype(np.complex128)
+    cross = a.imag * b.real - a.real * b.imag
+    odd = layout.odd_weight
+    return RingSums(
+        sums(weight * (a.real**2 + a.imag**2)),
+        sums(weight * (b.real**2 + b.imag**2)),
+        sums(weight * (a.real * b.real + a.imag * b.imag)),
+        np.zeros(rings) if odd is None else sums(xp.asarray(odd) * cross),
+    )
 
 
 @lru_cache(maxsize=8)
@@ -195,12 +235,13 @@ def reference_rings(shape: tuple[int, int], sectors: Sectors, wrap: bool = True)
     mirror_x = _mirrored(x, width)
     inside = sectors.contains_strictly(np.degrees(np.arctan2(y, x)), wrap)
     mirror = sectors.contains_strictly(np.degrees(np.arctan2(mirror_y, mirror_x)), wrap)
+    symmetric = bool((inside == mirror).all())
     # These columns are their own mirror image and hold both partners already.
     mirror[:, 0] = False
     if width % 2 == 0:
         mirror[:, -1] = False
     weight = inside.astype(np.float64) + mirror
-    odd = inside.astype(np.float64) - mirror
+    odd = None if symmetric else inside.astype(np.float64) - mirror
     index = np.sqrt(y**2 + x**2).astype(np.int64)
     keep = weight > 0
     rings = int(index[keep].max(initial=0)) + 1

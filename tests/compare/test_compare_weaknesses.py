@@ -216,3 +216,18 @@ def test_integers_do_not_overflow():
     assert nsad(first, -first - 1, "signed") != nsad(first, first, "signed")
     inverted = compare_images(first, first, invert=True)
     assert inverted["NCC"] == 1.0
+
+
+def test_single_precision_is_hidden_by_the_rounding_of_integers():
+    # Smooth images of great range and little noise are the hardest case.
+    y, x = np.mgrid[0:300, 0:200]
+    smooth = 30000 * np.sin(x / 30) * np.cos(y / 41)
+    rng = np.random.default_rng(0)
+    first, second = (
+        np.rint(smooth + rng.standard_normal(smooth.shape)).astype(np.int16) for _ in range(2)
+    )
+    for settings in ({}, {"taper": "none"}, {"remove_mean": False}):
+        single = fsc(first, second, precision="single", **settings)
+        double = fsc(first, second, precision="double", **settings)
+        np.testing.assert_allclose(single.correlation, double.correlation, atol=3e-3)
+        assert single.bandwidth == pytest.approx(double.bandwidth, rel=1e-3)
