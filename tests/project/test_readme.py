@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fibsem_dash.cli.main import EXIT_FAILED_PAIRS, EXIT_STOPPED, build_parser
+from fibsem_dash.cli.entry import EXIT_FAILED_PAIRS, EXIT_STOPPED, build_parser
 from fibsem_dash.settings import resolve_name, update
 from fibsem_dash.settings.stages import RunSettings
 
