@@ -65,6 +65,7 @@ def evaluate_batch(batch: EvaluationBatch) -> list[tuple[int, dict[str, float]]]
                 invert=batch.invert,
                 nmi_bins=settings.nmi_bins,
                 fsc_threshold=settings.fsc_threshold,
+                reference=settings.reference,
             )
             results.append((k, measures))
             last = (k, current)
