@@ -197,6 +197,7 @@ def open_executor(workers: int | None = None, scheduler: str | None = None) -> I
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
             host="127.0.0.1",
+            scheduler_kwargs={"dashboard": False},
         )
     with cluster, Client(cluster) as client:
         yield DaskExecutor(client)
