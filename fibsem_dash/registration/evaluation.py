@@ -124,7 +124,7 @@ def evaluate_stack(
     size = batch_size(len(wanted), executor.n_workers)
     batches = [
         EvaluationBatch(
-            os.fspath(path), tuple(part), tuple(map(tuple, bounds[part].tolist())), s, invert
+            os.path.abspath(path), tuple(part), tuple(map(tuple, bounds[part].tolist())), s, invert
         )
         for part in batches_of(wanted, size)
     ]

@@ -46,7 +46,8 @@ class RunStore:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        # Workers may run in another folder.
+        self.folder = Path(os.path.abspath(folder))
         self.cache = ResultCache(self.folder / "cache")
 
     def file(self, name: str) -> Path:
