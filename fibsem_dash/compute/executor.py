@@ -163,7 +163,9 @@ def open_executor(workers: int | None = None, scheduler: str | None = None) -> I
     cluster = LocalCluster(
         n_workers=workers or usable_cores(),
         threads_per_worker=1,
-        dashboard_address=None,
+        # Without an address the scheduler would take port 8787, and complain where it is in use.
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
         silence_logs=logging.CRITICAL,
         host="127.0.0.1",
     )
