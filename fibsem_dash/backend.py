@@ -82,17 +82,17 @@ def to_host(array: Any) -> NDArray[Any]:
 
 
 def rfft2(xp: Any, image: Any) -> Any:
-    """Two-dimensional Fourier transform of a real image, half plane, in double precision.
+    """Two-dimensional Fourier transform of a real image, half plane, in its own precision.
 
     Parameters
     ----------
     xp : module
         What `array_module` returned.
-    image : array, (y, x), float64
+    image : array, (y, x), float32 or float64
 
     Returns
     -------
-    array, (y, x // 2 + 1), complex128
+    array, (y, x // 2 + 1), complex64 or complex128
     """
     if xp is np:
         import scipy.fft

@@ -48,10 +48,12 @@ def entropies(counts: JointCounts, estimator: str = "none") -> tuple[float, floa
     """
     if estimator == "none":
         return _with_epsilon(counts)
-    first, second = counts.first[counts.first > 0], counts.second[counts.second > 0]
+    parts = counts.first[counts.first > 0], counts.second[counts.second > 0], counts.joint
     use = _miller_madow if estimator == "miller-madow" else _grassberger
     n = counts.pixels
-    return use(first, n), use(second, n), use(counts.joint, n)
+    # One occupied cell is certain: the corrections are made for chance.
+    first, second, joint = (use(part, n) if part.size > 1 else 0.0 for part in parts)
+    return first, second, joint
 
 
 def _with_epsilon(counts: JointCounts) -> tuple[float, float, float]:

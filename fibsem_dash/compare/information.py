@@ -24,6 +24,7 @@ from fibsem_dash.numerics.levels import (
     offset_levels,
     row_blocks,
     uniform_edges,
+    value_quantiles,
 )
 
 BiasCorrection = Literal["none", "miller-madow", "grassberger"]
@@ -135,22 +136,11 @@ def joint_counts(xp: Any, previous: Any, current: Any, bins: Bins) -> JointCount
 def _edges(xp: Any, image: Any, bins: Bins) -> NDArray[np.float64]:
     if bins != "robust":
         return uniform_edges(float(image.min()), float(image.max()), int(bins))
-    shares = np.array([_ROBUST_SHARE, 1.0 - _ROBUST_SHARE])
-    if xp is np and is_small_integer(image):
-        low, high = _integer_quantiles(image, shares)
-    else:
-        low, high = to_host(xp.quantile(image.ravel(), xp.asarray(shares))).tolist()
+    shares = _ROBUST_SHARE, 1.0 - _ROBUST_SHARE
+    low, high = value_quantiles(image, shares, xp)
     if low == high:
         low, high = float(image.min()), float(image.max())
     return uniform_edges(low, high, ROBUST_BINS)
-
-
-def _integer_quantiles(image: NDArray[Any], shares: NDArray[np.float64]) -> tuple[float, float]:
-    low = int(image.min())
-    counts = count_uint16(offset_levels(image, low), int(image.max()) - low + 1)
-    total = np.cumsum(counts)
-    first, last = np.searchsorted(total, shares * total[-1])
-    return float(low + first), float(low + last)
 
 
 def _codes(image: NDArray[Any], edges: NDArray[np.float64]) -> NDArray[np.uint16]:

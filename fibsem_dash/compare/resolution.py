@@ -18,16 +18,19 @@ from fibsem_dash.compare.bandwidth import (
 )
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.numerics.arguments import as_pair, check_choice, check_count
+from fibsem_dash.numerics.levels import is_small_integer
 from fibsem_dash.numerics.rings import (
     RingLayout,
     Sectors,
     frequency_rings,
     reference_rings,
     reference_rings_about,
+    ring_sums,
 )
 from fibsem_dash.numerics.smoothing import smooth_series
 
 Taper = Literal["hann", "tukey", "none"]
+Precision = Literal["auto", "single", "double"]
 Reference = bool | Literal["2022", "2025"]
 
 
@@ -94,6 +97,7 @@ def fsc(
     cutoff: float | None = None,
     fit_power: float | None = None,
     pixel_size_nm: float = 0.0,
+    precision: Precision = "auto",
     reference: Reference = False,
     backend: Backend = "auto",
 ) -> FscResult:
@@ -127,11 +131,15 @@ def fsc(
         Fit ``a / (f^p + a)`` with this p to the smoothed curve and read the bandwidth from it.
     pixel_size_nm : float, default 0
         Gives the result in nanometres, too.
+    precision : {"auto", "single", "double"}
+        Of the Fourier transform; sums are double in any case. ``"auto"``: single for two images of
+        8- or 16-bit integers, else double. Single precision moves a correlation by less than 1e-5,
+        and by less than 0.003 where the signal is 15 000 times the noise.
     reference : bool or {"2022", "2025"}, default False
         Reproduce old reports (True: those of 2025): no taper, no mean removed, modulus instead of
         real part, rings of truncated distance about the greatest coefficient, corners included,
         sectors 0-90 degrees without their edges, an uncentred window of 20 rings, and a search
-        that extrapolates.
+        that extrapolates. Always in double precision.
     backend : {"numpy", "cupy", "auto"}
 
     Returns
@@ -154,15 +162,21 @@ def fsc(
     all_angles = None if sectors is None else Sectors(*sectors, symmetry)
     shape = (int(first.shape[0]), int(first.shape[1]))
     layout = frequency_rings(shape, all_angles)
-    window = _taper_window(shape, taper)
-    images = _prepared(xp, pair, remove_mean)
+    check_choice(precision, "precision", ("auto", "single", "double"))
+    if precision == "auto":
+        precision = "single" if all(map(is_small_integer, pair)) else "double"
+    kind = np.float32 if precision == "single" else np.float64
+    images = _prepared(xp, pair, remove_mean, kind)
+    window = _taper_window(shape, taper, precision)
     if window is not None:
-        images = tuple(image * xp.asarray(window) for image in images)
+        factor = xp.asarray(window)
+        for image in images:
+            image *= factor
     spectra = rfft2(xp, images[0]), rfft2(xp, images[1])
     correlation = _ring_correlation(xp, layout, spectra)
     # The origin holds the mean alone, which says nothing about structure.
     correlation[0] = np.nan
-    criterion = threshold_curve(threshold, layout.counts * _independent_share(window))
+    criterion = threshold_curve(threshold, layout.counts * _independent_share(shape, taper))
     return search.result(layout, correlation, criterion, smooth_window=7)
 
 
@@ -186,16 +200,19 @@ class _Search:
     ) -> FscResult:
         length = smooth_window if self.smooth_window is None else self.smooth_window
         length = check_count(length, "smooth_window", least=0)
-        if length >= 3:
+        if version and correlation.size < length:
+            # The old function refuses a curve that is shorter than its window.
+            smoothed = np.full(correlation.size, np.nan)
+        elif length >= 3 and correlation.size >= 3:
             smoothed = smooth_series(correlation, length, "hann", reference=bool(version))
         else:
             smoothed = correlation.copy()
-        if not version:
-            # Smoothing must not invent a value where a ring holds no power.
-            smoothed = np.where(np.isfinite(correlation), smoothed, np.nan)
-        else:
+        if version:
             # An odd window of the old function gives one sample too many.
             smoothed = smoothed[: correlation.size]
+        else:
+            # Smoothing must not invent a value where a ring holds no power.
+            smoothed = np.where(np.isfinite(correlation), smoothed, np.nan)
         found = find_bandwidth(
             layout.frequencies,
             smoothed,
@@ -218,28 +235,44 @@ class _Search:
         )
 
 
-def _prepared(xp: Any, pair: tuple[Any, Any], remove_mean: bool) -> tuple[Any, Any]:
-    """Images as float64 with pixels that are not finite in both set to the mean of their image."""
-    first, second = (image.astype(np.float64) for image in pair)
+def _prepared(
+    xp: Any, pair: tuple[Any, Any], remove_mean: bool, kind: type[np.floating[Any]] = np.float64
+) -> tuple[Any, Any]:
+    """Images as floats with pixels that are not finite in both set to the mean of their image."""
+    first, second = (image.astype(kind) for image in pair)
     means = [0.0, 0.0]
     valid = None
-    total = float(first.sum()) + float(second.sum())
-    if not np.isfinite(total):
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = [float(image.sum()) for image in (first, second)]
+    if not np.isfinite(sums).all():
         valid = xp.isfinite(first) & xp.isfinite(second)
     if valid is not None and bool(valid.any()):
         means = [float(image[valid].mean()) for image in (first, second)]
     elif valid is None and remove_mean:
-        means = [float(first.mean()), float(second.mean())]
+        means = [total / first.size for total in sums]
     for image, mean in zip((first, second), means, strict=True):
         if valid is not None:
             image[~valid] = mean
-        if remove_mean:
+        if _is_constant(image):
+            # Else the rounding of its mean would be taken for structure.
+            image[...] = 0.0
+        elif remove_mean:
             image -= mean
     return first, second
 
 
+def _is_constant(image: Any) -> bool:
+    first = image[0]
+    # Most images are found out by their first row.
+    if float(first.min()) != float(first.max()):
+        return False
+    return float(image.min()) == float(image.max())
+
+
 @lru_cache(maxsize=4)
-def _taper_window(shape: tuple[int, int], taper: str) -> NDArray[np.float64] | None:
+def _taper_window(
+    shape: tuple[int, int], taper: str, precision: str = "double"
+) -> NDArray[Any] | None:
     if taper == "none":
         return None
     from scipy.signal.windows import hann, tukey
@@ -248,11 +281,13 @@ def _taper_window(shape: tuple[int, int], taper: str) -> NDArray[np.float64] | N
     sides = [
         hann(n + 2)[1:-1] if taper == "hann" else tukey(n + 2, alpha=0.25)[1:-1] for n in shape
     ]
-    return np.outer(sides[0], sides[1])
+    return np.outer(sides[0], sides[1]).astype(np.float32 if precision == "single" else float)
 
 
-def _independent_share(window: NDArray[np.float64] | None) -> float:
+@lru_cache(maxsize=16)
+def _independent_share(shape: tuple[int, int], taper: str) -> float:
     """Share of the coefficients that are independent after tapering: neighbours become alike."""
+    window = _taper_window(shape, taper)
     if window is None:
         return 1.0
     return float((window**2).sum() ** 2 / (window.size * (window**4).sum()))
@@ -261,19 +296,11 @@ def _independent_share(window: NDArray[np.float64] | None) -> float:
 def _ring_correlation(
     xp: Any, layout: RingLayout, spectra: tuple[Any, Any], modulus: bool = False
 ) -> NDArray[np.float64]:
-    first, second = spectra
-    powers = [layout.sums(xp, spectrum.real**2 + spectrum.imag**2) for spectrum in (first, second)]
-    common = layout.sums(xp, first.real * second.real + first.imag * second.imag)
-    if modulus:
-        odd = np.zeros(common.size)
-        if layout.odd_weight is not None:
-            cross = first.imag * second.real - first.real * second.imag
-            odd = layout.sums(xp, cross, odd=True)
-        common = np.hypot(common, odd)
-    norm = np.sqrt(powers[0]) * np.sqrt(powers[1])
+    sums = ring_sums(xp, layout, *spectra)
+    common = np.hypot(sums.even, sums.odd) if modulus else sums.even
+    norm = np.sqrt(sums.first) * np.sqrt(sums.second)
     # Of a constant image only rounding is left, which correlates with anything.
-    strength = [float(power.sum()) for power in powers]
-    usable = norm > 1e-26 * np.sqrt(strength[0]) * np.sqrt(strength[1])
+    usable = norm > 1e-26 * np.sqrt(sums.first.sum()) * np.sqrt(sums.second.sum())
     return np.where(usable, common / np.where(usable, norm, 1.0), np.nan)
 
 
@@ -284,28 +311,35 @@ def _reference_fsc(
     if isinstance(search.threshold, str):
         raise ParameterError("Reference values need a number as threshold", found=search.threshold)
     images = _prepared(xp, pair, remove_mean=False)
-    spectra = rfft2(xp, images[0]), rfft2(xp, images[1])
-    total = spectra[0] + spectra[1]
-    power = total.real**2 + total.imag**2
     shape = (int(images[0].shape[0]), int(images[0].shape[1]))
     wrap = version == "2025"
-    if int(power.argmax()) == 0:
+    centre = _greatest(xp, *images)
+    if centre == (shape[0] // 2, shape[1] // 2):
+        spectra = rfft2(xp, images[0]), rfft2(xp, images[1])
         layout = reference_rings(shape, sectors, wrap)
     else:
         spectra = fft2(xp, images[0]), fft2(xp, images[1])
         spectra = xp.fft.fftshift(spectra[0]), xp.fft.fftshift(spectra[1])
-        layout = reference_rings_about(shape, _greatest(xp, power, shape), sectors, wrap)
+        layout = reference_rings_about(shape, centre, sectors, wrap)
     correlation = _ring_correlation(xp, layout, spectra, modulus=True)
     criterion = reference_curve(float(search.threshold), correlation.size)
     return search.result(layout, correlation, criterion, smooth_window=20, version=version)
 
 
-def _greatest(xp: Any, power: Any, shape: tuple[int, int]) -> tuple[int, int]:
-    """Row and column, in the shifted plane, of the greatest coefficient; the first of two equal."""
-    row, column = divmod(int(power.argmax()), int(power.shape[1]))
-    mirror = -row % shape[0], -column % shape[1]
-    places = [
-        ((y + shape[0] // 2) % shape[0], (x + shape[1] // 2) % shape[1])
-        for y, x in ((row, column), mirror)
-    ]
-    return min(places)
+def _greatest(xp: Any, first: Any, second: Any) -> tuple[int, int]:
+    """Row and column, in the shifted plane, of the greatest coefficient of the sum of two images.
+
+    Of two equal ones the first.
+    """
+    height, width = int(first.shape[0]), int(first.shape[1])
+    origin = height // 2, width // 2
+    a, b = first.ravel(), second.ravel()
+    power = float(xp.dot(a, a)) + 2.0 * float(xp.dot(a, b)) + float(xp.dot(b, b))
+    # By Parseval's theorem, a mean that holds half of all power is the greatest coefficient.
+    if 2.0 * (float(a.sum()) + float(b.sum())) ** 2 > first.size * power:
+        return origin
+    spectrum = rfft2(xp, first + second)
+    coefficients = spectrum.real**2 + spectrum.imag**2
+    row, column = divmod(int(coefficients.argmax()), int(coefficients.shape[1]))
+    places = (row, column), (-row % height, -column % width)
+    return min(((y + origin[0]) % height, (x + origin[1]) % width) for y, x in places)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -43,7 +46,7 @@ class InProcessExecutor:
         for batch in batches:
             if monitor.cancelled():
                 raise Cancelled
-            yield function(batch)
+            yield run_single_threaded(function, batch)
 
 
 class DaskExecutor:
@@ -80,7 +83,7 @@ class DaskExecutor:
 
         def submit(n: int) -> None:
             for _, batch in zip(range(n), waiting, strict=False):
-                future = self.client.submit(function, batch, pure=False)
+                future = self.client.submit(_run_in_worker, function, batch, pure=False)
                 futures.add(future)
                 pending.add(future)
 
@@ -96,6 +99,33 @@ class DaskExecutor:
                         yield _result_of(future)
         finally:
             self.client.cancel(list(futures), force=True)
+
+
+def run_single_threaded(function: Callable[[Any], R], batch: Any) -> R:
+    """Run a function with one thread for linear algebra.
+
+    Sums that several threads share come out in another order, so their last digits would depend on
+    the number of cores; and worker processes would fight for them.
+    """
+    with _thread_controller().limit(limits=1, user_api="blas"):
+        return function(batch)
+
+
+@functools.cache
+def _thread_controller() -> Any:
+    import numpy as np
+    from threadpoolctl import ThreadpoolController
+
+    # The controller knows the libraries that are loaded when it is made.
+    np.linalg.cond(np.eye(2))
+    return ThreadpoolController()
+
+
+def _run_in_worker(function: Callable[[Any], R], batch: Any) -> R:
+    import cv2
+
+    cv2.setNumThreads(1)
+    return run_single_threaded(function, batch)
 
 
 def _result_of(future: Any) -> Any:
@@ -160,17 +190,30 @@ def open_executor(workers: int | None = None, scheduler: str | None = None) -> I
         with client:
             yield _with_workers(client)
         return
-    cluster = LocalCluster(
-        n_workers=workers or usable_cores(),
-        threads_per_worker=1,
-        # Without an address the scheduler would take port 8787, and complain where it is in use.
-        dashboard_address="127.0.0.1:0",
-        scheduler_kwargs={"dashboard": False},
-        silence_logs=logging.CRITICAL,
-        host="127.0.0.1",
-    )
+    with _workers_deaf_to_ctrl_c():
+        cluster = LocalCluster(
+            n_workers=workers or usable_cores(),
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+            host="127.0.0.1",
+            scheduler_kwargs={"dashboard": False},
+        )
     with cluster, Client(cluster) as client:
         yield DaskExecutor(client)
+
+
+@contextlib.contextmanager
+def _workers_deaf_to_ctrl_c() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C, which a terminal sends to all; this one stops them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _with_workers(client: Any) -> DaskExecutor:

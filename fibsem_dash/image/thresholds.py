@@ -27,6 +27,7 @@ from fibsem_dash.numerics.levels import (
     level_counts,
     row_blocks,
     uniform_edges,
+    value_quantiles,
     value_range,
 )
 
@@ -121,7 +122,9 @@ def intensity_range(
     if check_choice(method, "method", ("quantile", "histogram", "reference")) == "reference":
         return _reference_range(histogram_and_cdf(pixels, nbins), thr_min, thr_max)
     if method == "quantile":
-        low, high = _quantiles(pixels, thr_min, 1.0 - thr_max)
+        low, high = value_quantiles(pixels, (thr_min, 1.0 - thr_max))
+        if np.isnan(low):
+            raise ParameterError("The image has no finite pixel")
     else:
         low, high = _histogram_quantiles(pixels, nbins, thr_min, 1.0 - thr_max)
     if low >= high:
@@ -162,9 +165,10 @@ def histogram_and_cdf(image: object, nbins: int = 256) -> HistogramCdf:
         np.add.at(counts, bin_index(values, edges), levels)
     else:
         for rows in row_blocks(pixels.shape):
-            block = pixels[rows].astype(np.float64).ravel()
-            index = bin_index(block[np.isfinite(block)], edges)
-            counts += np.bincount(index, minlength=nbins)
+            # One more on either side for what is not finite.
+            index = bin_index(pixels[rows].astype(np.float64).ravel(), edges)
+            index += 1
+            counts += np.bincount(index, minlength=nbins + 2)[1:-1]
     return HistogramCdf(counts, edges, np.cumsum(counts) / counts.sum())
 
 
@@ -173,30 +177,6 @@ def _finite_range(pixels: Image) -> tuple[float, float]:
     if np.isnan(low):
         raise ParameterError("The image has no finite pixel")
     return low, high
-
-
-def _quantiles(pixels: Image, lower: float, upper: float) -> tuple[float, float]:
-    if is_small_integer(pixels):
-        first, counts = level_counts(pixels)
-        total = np.cumsum(counts)
-        ranks = _rank(lower, int(total[-1])), _rank(upper, int(total[-1]))
-        low, high = np.searchsorted(total, ranks, side="right")
-        return float(first + low), float(first + high)
-    values = pixels.ravel()
-    if values.dtype.kind == "f":
-        finite = np.isfinite(values)
-        values = values if finite.all() else values[finite]
-    if values.size == 0:
-        raise ParameterError("The image has no finite pixel")
-    ranks = _rank(lower, values.size), _rank(upper, values.size)
-    chosen = np.partition(values, sorted(set(ranks)))
-    return float(chosen[ranks[0]]), float(chosen[ranks[1]])
-
-
-def _rank(share: float, n: int) -> int:
-    """Index, in rising order, of the value that a share of n values does not exceed."""
-    # 0.1 * 1000 must give 100 although the product may come out a little above.
-    return min(max(int(np.ceil(share * n - 1e-9 * max(1.0, share * n))) - 1, 0), n - 1)
 
 
 def _histogram_quantiles(

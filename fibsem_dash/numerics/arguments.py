@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fibsem_dash.backend import is_device_array
+from fibsem_dash.backend import is_device_array, to_host
 from fibsem_dash.errors import ParameterError
 
 Image = NDArray[Any]
 Region = tuple[int, int, int, int]
 
 
-def as_image(image: object, name: str = "image") -> Image:
+def as_image(image: object, name: str = "image", on_device: bool = False) -> Image:
     """Check that something is an image and return it as an array that NumPy and OpenCV take.
 
     Parameters
@@ -24,6 +24,8 @@ def as_image(image: object, name: str = "image") -> Image:
         byte order with rows of adjacent pixels.
     name : str
         What an error message calls it.
+    on_device : bool
+        Leave a CuPy array where it is; else it is copied to the memory of the processor.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def as_image(image: object, name: str = "image") -> Image:
     ParameterError
         Where it has not two axes, has no pixels, or does not hold real numbers.
     """
-    array: Any = image if is_device_array(image) else np.asarray(image)
+    array: Any = image if is_device_array(image) and on_device else to_host(image)
     if array.ndim != 2 or array.size == 0:
         raise ParameterError(
             f"The {name} must be a two-dimensional array with pixels",
@@ -67,7 +69,8 @@ def as_pair(previous: object, current: object) -> tuple[Image, Image]:
     ParameterError
         Where one of them is no image or the shapes differ.
     """
-    first, second = as_image(previous, "previous image"), as_image(current, "current image")
+    first = as_image(previous, "previous image", on_device=True)
+    second = as_image(current, "current image", on_device=True)
     if first.shape != second.shape:
         raise ParameterError(
             "The two images must have the same shape",

@@ -100,6 +100,46 @@ def level_counts(image: Image) -> tuple[int, NDArray[np.int64]]:
     return low, count_uint16(offset_levels(image, low), high - low + 1)
 
 
+def value_quantiles(image: Any, shares: tuple[float, ...], xp: Any = np) -> list[float]:
+    """Quantiles of the finite pixels: the least values that the shares do not exceed.
+
+    The inverse of the empirical distribution (Hyndman and Fan 1996, definition 1).
+
+    Parameters
+    ----------
+    image : array, (y, x)
+    shares : tuple of float
+        Each 0 ... 1.
+    xp : module
+        ``numpy`` or ``cupy``, where the image lies.
+
+    Returns
+    -------
+    list of float
+        NaN where no pixel is finite.
+    """
+    if xp is np and is_small_integer(image):
+        first, counts = level_counts(image)
+        total = np.cumsum(counts)
+        ranks = [_rank(share, int(total[-1])) for share in shares]
+        return [float(first + level) for level in np.searchsorted(total, ranks, side="right")]
+    values = image.ravel()
+    if values.dtype.kind == "f":
+        finite = xp.isfinite(values)
+        values = values if bool(finite.all()) else values[finite]
+    if values.size == 0:
+        return [np.nan] * len(shares)
+    ranks = [_rank(share, values.size) for share in shares]
+    ordered = np.partition(values, sorted(set(ranks))) if xp is np else xp.sort(values)
+    return [float(ordered[rank]) for rank in ranks]
+
+
+def _rank(share: float, n: int) -> int:
+    """Index, in rising order, of the value that a share of n values does not exceed."""
+    # 0.1 * 1000 must give 100 although the product may come out a little above.
+    return min(max(int(np.ceil(share * n - 1e-9 * max(1.0, share * n))) - 1, 0), n - 1)
+
+
 def uniform_edges(low: float, high: float, bins: int) -> NDArray[np.float64]:
     """Edges of equal bins from low to high as ``numpy.histogram`` draws them, (bins + 1,).
 
@@ -134,10 +174,14 @@ def bin_index(values: Any, edges: NDArray[np.float64], xp: Any = np) -> Any:
         scaled = (values - low) * (bins / (high - low))
         xp.clip(scaled, -1, bins, out=scaled)
         xp.floor(scaled, out=scaled)
-        index = xp.where(xp.isnan(scaled), -1.0, scaled).astype(np.int64)
+        if scaled.size and bool(xp.isnan(scaled.min())):
+            scaled = xp.where(xp.isnan(scaled), -1.0, scaled)
+        index = scaled.astype(np.int64)
         # Division rounds: compare with the edges themselves, as numpy.histogram does.
-        padded = xp.asarray(np.concatenate(([-np.inf], edges, [np.inf])))
+        # Nothing compares with NaN, so that infinity stays in the place above the last bin.
+        padded = xp.asarray(np.concatenate(([-np.inf], edges, [np.nan])))
         index -= values < padded[index + 1]
         index += values >= padded[index + 2]
-        index[values == high] = bins - 1
+        # The last bin is closed.
+        index -= values == high
     return index

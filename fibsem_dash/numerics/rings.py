@@ -8,12 +8,17 @@ how often it counts: 2 where its mirror image lies in the selected sectors, too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fibsem_dash.backend import to_host
+from fibsem_dash.numerics.levels import row_blocks
+
+# Coefficients summed at a time.
+_BLOCK = 1 << 15
 # Sectors are cut at +-180 degrees with this margin, so that strict comparisons keep the axis.
 _HALF_TURN = 180.000001
 
@@ -71,15 +76,11 @@ class RingLayout:
 
     Attributes
     ----------
-    shape : (y, x)
-        Shape of the (half) plane.
-    index : ndarray, (n,), int64
-        Ring of each selected coefficient.
-    select : ndarray, (n,), int64, or None
-        Flat positions of the selected coefficients; None where all are selected.
-    weight : ndarray, (n,), float64
-        How often a coefficient counts.
-    odd_weight : ndarray, (n,), float64, or None
+    index : ndarray, (y, x), int64
+        Ring of each coefficient of the (half) plane; the number of rings where not selected.
+    weight : ndarray, (y, x), float64
+        How often a coefficient counts; 0 where not selected.
+    odd_weight : ndarray, (y, x), float64, or None
         The same for imaginary parts, which change sign under reflection; None where they cancel.
     counts : ndarray, (rings,), float64
         Coefficients of the full plane in each ring.
@@ -87,39 +88,99 @@ class RingLayout:
         Cycles per pixel.
     """
 
-    shape: tuple[int, int]
     index: NDArray[Any]
-    select: NDArray[Any] | None
     weight: NDArray[np.float64]
     odd_weight: NDArray[np.float64] | None
     counts: NDArray[Any]
     frequencies: NDArray[Any]
 
-    def sums(self, xp: Any, values: Any, odd: bool = False) -> NDArray[np.float64]:
-        """Sum a quantity over the rings of the full plane.
+    @cached_property
+    def blocks(self) -> list[tuple[slice, Any, Any]]:
+        """Rows of the plane with sparse matrices, (rings, coefficients), that sum over the rings.
 
-        Parameters
-        ----------
-        xp : module
-            ``numpy`` or ``cupy``.
-        values : array, (y, x), float64
-            Over the (half) plane.
-        odd : bool
-            Whether it changes sign under reflection at the origin.
-
-        Returns
-        -------
-        ndarray, (rings,), float64
+        Blocks of rows keep the products in the cache; a sparse product is three times as fast as
+        counting with weights.
         """
-        weight = self.odd_weight if odd else self.weight
-        if weight is None:
-            return np.zeros(self.counts.size)
-        flat = values.ravel()
-        if self.select is not None:
-            flat = flat[xp.asarray(self.select)]
-        flat = flat * xp.asarray(weight)
-        total = xp.bincount(xp.asarray(self.index), weights=flat, minlength=self.counts.size)
-        return np.asarray(total if xp is np else total.get())
+        result = []
+        for rows in row_blocks((self.index.shape[0], self.index.shape[1]), _BLOCK):
+            odd = None if self.odd_weight is None else self._summing(rows, self.odd_weight)
+            result.append((rows, self._summing(rows, self.weight), odd))
+        return result
+
+    def _summing(self, rows: slice, weight: NDArray[np.float64]) -> Any:
+        from scipy.sparse import csr_array
+
+        ring = self.index[rows].ravel()
+        column = np.flatnonzero(ring < self.counts.size).astype(np.int32)
+        values = weight[rows].ravel()[column]
+        return csr_array((values, (ring[column], column)), shape=(self.counts.size, ring.size))
+
+
+@dataclass(frozen=True)
+class RingSums:
+    """Sums over each ring of the full plane, all (rings,) float64.
+
+    Attributes
+    ----------
+    first, second : ndarray
+        Powers ``|F1|^2`` and ``|F2|^2``.
+    even, odd : ndarray
+        Real and imaginary part of ``F1 conj(F2)``.
+    """
+
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    even: NDArray[np.float64]
+    odd: NDArray[np.float64]
+
+
+def ring_sums(xp: Any, layout: RingLayout, first: Any, second: Any) -> RingSums:
+    """Sum the powers and the common power of two spectra over rings.
+
+    Parameters
+    ----------
+    xp : module
+        ``numpy`` or ``cupy``.
+    layout : RingLayout
+    first, second : arrays, (y, x), complex128
+        Spectra over the plane that the layout describes.
+    """
+    if xp is not np:
+        return _ring_sums_on_card(xp, layout, first, second)
+    total = np.zeros((4, layout.counts.size))
+    for rows, even, odd in layout.blocks:
+        a, b = first[rows].ravel(), second[rows].ravel()
+        parts = (a.real, a.imag, b.real, b.imag)
+        ar, ai, br, bi = (part.astype(np.float64) for part in parts)
+        total[2] += even @ (ar * br + ai * bi)
+        if odd is not None:
+            total[3] += odd @ (ai * br - ar * bi)
+        # In place: memory that is new to the process costs more than the arithmetic.
+        for row, real, imaginary in ((0, ar, ai), (1, br, bi)):
+            real *= real
+            imaginary *= imaginary
+            real += imaginary
+            total[row] += even @ real
+    return RingSums(*total)
+
+
+def _ring_sums_on_card(xp: Any, layout: RingLayout, first: Any, second: Any) -> RingSums:
+    rings = layout.counts.size
+    index, weight = xp.asarray(layout.index).ravel(), xp.asarray(layout.weight)
+
+    def sums(values: Any) -> NDArray[np.float64]:
+        total = xp.bincount(index, weights=values.ravel(), minlength=rings + 1)
+        return to_host(total)[:rings]
+
+    a, b = first.astype(np.complex128), second.astype(np.complex128)
+    cross = a.imag * b.real - a.real * b.imag
+    odd = layout.odd_weight
+    return RingSums(
+        sums(weight * (a.real**2 + a.imag**2)),
+        sums(weight * (b.real**2 + b.imag**2)),
+        sums(weight * (a.real * b.real + a.imag * b.imag)),
+        np.zeros(rings) if odd is None else sums(xp.asarray(odd) * cross),
+    )
 
 
 @lru_cache(maxsize=8)
@@ -149,7 +210,7 @@ def frequency_rings(shape: tuple[int, int], sectors: Sectors | None = None) -> R
     keep = index < rings
     if sectors is not None:
         keep &= _inside_either(sectors, fy, fx)
-    return _layout(radius.shape, index, weight, None, keep, radius, rings)
+    return _layout(index, weight, None, keep, radius, rings)
 
 
 def _inside_either(sectors: Sectors, fy: NDArray[Any], fx: NDArray[Any]) -> NDArray[np.bool_]:
@@ -174,16 +235,17 @@ def reference_rings(shape: tuple[int, int], sectors: Sectors, wrap: bool = True)
     mirror_x = _mirrored(x, width)
     inside = sectors.contains_strictly(np.degrees(np.arctan2(y, x)), wrap)
     mirror = sectors.contains_strictly(np.degrees(np.arctan2(mirror_y, mirror_x)), wrap)
+    symmetric = bool((inside == mirror).all())
     # These columns are their own mirror image and hold both partners already.
     mirror[:, 0] = False
     if width % 2 == 0:
         mirror[:, -1] = False
     weight = inside.astype(np.float64) + mirror
-    odd = inside.astype(np.float64) - mirror
+    odd = None if symmetric else inside.astype(np.float64) - mirror
     index = np.sqrt(y**2 + x**2).astype(np.int64)
     keep = weight > 0
     rings = int(index[keep].max(initial=0)) + 1
-    return _layout(index.shape, index, weight, odd, keep, None, rings, height)
+    return _layout(index, weight, odd, keep, None, rings, height)
 
 
 def reference_rings_about(
@@ -199,7 +261,7 @@ def reference_rings_about(
     index = np.sqrt(y**2 + x**2).astype(np.int64)
     ones = np.ones(index.shape)
     rings = int(index[keep].max(initial=0)) + 1
-    return _layout(index.shape, index, ones, ones, keep, None, rings, shape[0])
+    return _layout(index, ones, ones, keep, None, rings, shape[0])
 
 
 def _mirrored(offset: NDArray[Any], n: int) -> NDArray[Any]:
@@ -209,7 +271,6 @@ def _mirrored(offset: NDArray[Any], n: int) -> NDArray[Any]:
 
 
 def _layout(
-    shape: tuple[int, ...],
     index: NDArray[np.int64],
     weight: NDArray[np.float64],
     odd: NDArray[np.float64] | None,
@@ -218,19 +279,17 @@ def _layout(
     rings: int,
     rows: int = 1,
 ) -> RingLayout:
-    select = None if keep.all() else np.flatnonzero(keep)
-    ring, factor = index[keep], weight[keep]
-    counts = np.bincount(ring, weights=factor, minlength=rings)
+    ring = np.where(keep, index, rings)
+    factor = np.where(keep, weight, 0.0)
+    flat = ring.ravel(), factor.ravel()
+    counts = np.bincount(flat[0], weights=flat[1], minlength=rings + 1)[:rings]
     if radius is None:
         frequencies = np.arange(rings) / rows
     else:
-        total = np.bincount(ring, weights=factor * radius[keep], minlength=rings)
-        nominal = np.arange(rings) / (2 * (rings - 1)) if rings > 1 else np.zeros(1)
+        total = np.bincount(flat[0], weights=flat[1] * radius.ravel(), minlength=rings + 1)[:rings]
+        nominal = np.arange(rings) / max(2 * (rings - 1), 1)
         frequencies = np.where(counts > 0, total / np.maximum(counts, 1.0), nominal)
     odd_part = None
-    if odd is not None:
-        # On the columns that hold both partners the imaginary parts cancel in the sum by itself.
-        odd_part = odd[keep] if np.any(odd[keep] != 0) else None
-    return RingLayout(
-        (int(shape[0]), int(shape[1])), ring, select, factor, odd_part, counts, frequencies
-    )
+    if odd is not None and np.any(odd[keep] != 0):
+        odd_part = np.where(keep, odd, 0.0)
+    return RingLayout(ring, factor, odd_part, counts, frequencies)

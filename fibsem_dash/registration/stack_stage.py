@@ -233,7 +233,7 @@ def plan_stack(
     # Inside the file there is nothing that another file name would change.
     label = f"fibsem-dash: {built_name[:66]}"
     key = content_key("stack", [job.key for job in jobs], shape, str(dtype), voxel, label)
-    name = output.name or built_name
+    name = output.file_name or built_name
     return StackPlan(jobs, render, shape, dtype, voxel, z_source, name, label, key)
 
 
@@ -340,9 +340,13 @@ def check_name(output: OutputSettings) -> None:
     Raises
     ------
     ParameterError
-        When `output.name` is not a plain file name.
+        When `output.file_name` is not a plain file name.
     """
-    if output.name and (Path(output.name).name != output.name or output.name.startswith(".")):
+    if output.file_name and (
+        Path(output.file_name).name != output.file_name or output.file_name.startswith(".")
+    ):
         raise ParameterError(
-            "output.name", expected="a file name without folder or suffix", found=output.name
+            "output.file_name",
+            expected="a file name without folder or suffix",
+            found=output.file_name,
         )

@@ -234,7 +234,7 @@ class ChainSettings:
 class OutputSettings:
     """Pixels of the registered stack and the files that hold them."""
 
-    name: str = setting("", "File name without suffix; empty builds one from the settings")
+    file_name: str = setting("", "File name without suffix; empty builds one from the settings")
     formats: tuple[str, ...] = setting(("mrc",), "Files to write", choices=("mrc",))
     perform_transformation: bool = setting(True, "Off: write the frames where they lie")
     order: int = setting(
@@ -277,6 +277,10 @@ class QualitySettings:
     nmi_bins: int = setting(2048, "Histogram bins of NMI per axis", bounds=(2, 4096))
     fsc_threshold: float = setting(
         0.143, "Level of the FSC curve that defines the bandwidth", bounds=(1e-3, 0.999)
+    )
+    reference: bool = setting(
+        False,
+        "FSC as older reports computed it: no taper, centred square",
     )
 
 

@@ -179,7 +179,7 @@ def test_binned_slices_include_a_short_last_group(
     z_bin: int, phantom: PhantomResult, new_run: Callable[..., Any]
 ) -> None:
     run = new_run(phantom.files[:7])
-    summary = run.start(output__z_bin=z_bin, input__z_step_nm=4.0, output__name="s")
+    summary = run.start(output__z_bin=z_bin, input__z_step_nm=4.0, output__file_name="s")
     n_slices = -(-7 // z_bin)
     assert summary.n_slices == n_slices
     with mrcfile.open(run.folder / "s.mrc") as file:
@@ -206,7 +206,7 @@ def test_an_8_bit_stack_spans_the_range_of_the_frames(
     reference: Any, phantom: PhantomResult, new_run: Callable[..., Any]
 ) -> None:
     run = new_run(phantom.files)
-    run.start(output__dtype="uint8", output__name="small")
+    run.start(output__dtype="uint8", output__file_name="small")
     table = read_csv(run.folder / "frames.csv")
     low, high = np.quantile(table["min"], 1e-3), np.quantile(table["max"], 1 - 1e-3)
     (path,) = reference.folder.glob("*.mrc")

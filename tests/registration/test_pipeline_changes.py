@@ -22,7 +22,7 @@ KEYPOINTS = PAIRS | {"keypoints": (0, N)}
 RANGES = KEYPOINTS | {"data_range": (0, N)}
 
 CHANGES: list[tuple[dict[str, Any], dict[str, tuple[int, int]]]] = [
-    ({"output__name": "renamed"}, NOTHING),
+    ({"output__file_name": "renamed"}, NOTHING),
     ({"quality__box": (20, 90, 30, 80)}, NOTHING),
     ({"quality__metrics": ("NCC",)}, NOTHING),
     ({"quality__nmi_bins": 64}, NOTHING),
@@ -64,10 +64,10 @@ def test_a_changed_setting_recomputes_its_dependents(
 
 def test_a_new_box_rewrites_no_slice(phantom: PhantomResult, new_run: Callable[..., Any]) -> None:
     run = new_run(phantom.files[:N])
-    run.start(output__name="s")
+    run.start(output__file_name="s")
     stack = run.folder / "s.mrc"
     before = stack.stat().st_mtime_ns
-    run.start(output__name="s", quality__box=(20, 90, 30, 80))
+    run.start(output__file_name="s", quality__box=(20, 90, 30, 80))
     assert stack.stat().st_mtime_ns == before
     table = read_csv(run.folder / "s_RegistrationQuality.csv")
     assert ((table["xa_eval"] - table["xi_eval"]) == 80).all()
@@ -76,9 +76,9 @@ def test_a_new_box_rewrites_no_slice(phantom: PhantomResult, new_run: Callable[.
 
 def test_a_new_name_moves_the_stack(phantom: PhantomResult, new_run: Callable[..., Any]) -> None:
     run = new_run(phantom.files[:N])
-    run.start(output__name="one")
+    run.start(output__file_name="one")
     voxels = (run.folder / "one.mrc").read_bytes()
-    run.start(output__name="two")
+    run.start(output__file_name="two")
     assert [p.name for p in run.folder.glob("*.mrc")] == ["two.mrc"]
     assert (run.folder / "two.mrc").read_bytes() == voxels
 
@@ -139,9 +139,9 @@ def test_replaced_flattening_factors_are_noticed(
     run, fresh = new_run(phantom.files[:2]), new_run(phantom.files[:2])
     file = tmp_path / "flatten.npz"
     np.savez(file, A=np.ones((192, 192)))
-    run.start(output__flatten_file=str(file), output__name="s")
+    run.start(output__flatten_file=str(file), output__file_name="s")
     np.savez(file, A=np.full((200, 192), 1.5))
-    run.start(output__flatten_file=str(file), output__name="s")
-    fresh.start(output__flatten_file=str(file), output__name="s")
+    run.start(output__flatten_file=str(file), output__file_name="s")
+    fresh.start(output__flatten_file=str(file), output__file_name="s")
     assert run.counts["stack"] == (0, 2)
     assert run.contents == fresh.contents

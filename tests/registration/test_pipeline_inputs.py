@@ -116,7 +116,7 @@ def test_a_frame_of_another_size_is_left_out(
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_few_frames_are_enough(n: int, phantom: PhantomResult, new_run: Callable[..., Any]) -> None:
     run = new_run(phantom.files[:n])
-    summary = run.start(output__name="s")
+    summary = run.start(output__file_name="s")
     assert summary.n_slices == n
     assert summary.n_problems == 0
     assert len(read_csv(run.folder / "pairs.csv")) == n - 1
@@ -270,8 +270,8 @@ def test_a_name_that_leaves_the_run_folder_is_refused(
     name: str, phantom: PhantomResult, new_run: Callable[..., Any]
 ) -> None:
     run = new_run(phantom.files[:2])
-    with pytest.raises(ParameterError, match=r"output\.name"):
-        run.start(output__name=name)
+    with pytest.raises(ParameterError, match=r"output\.file_name"):
+        run.start(output__file_name=name)
     assert not run.folder.exists()
 
 

@@ -1,0 +1,75 @@
+"""Entry point: parse, run one command, turn errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from fibsem_dash._version import __version__
+from fibsem_dash.cli import demo, evaluate, info, phantom, register, settings
+from fibsem_dash.compute.progress import Cancelled
+from fibsem_dash.errors import FibsemDashError, ParameterError
+
+EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_FAILED_PAIRS, EXIT_STOPPED = 0, 1, 2, 3, 130
+"""Exit codes: everything finished; an error; a usage error; frames or pairs failed; Ctrl-C."""
+
+COMMANDS = (demo, info, phantom, register, evaluate, settings)
+"""Modules of the subcommands, each with `add_parser` and `run`."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="fibsem-dash",
+        description="Inspect, register and evaluate FIB-SEM image stacks.",
+        epilog="Exit codes: 0 finished, 1 error, 2 usage error, 3 frames or pairs failed, "
+        "130 stopped by Ctrl-C.",
+    )
+    parser.add_argument("--version", action="version", version=f"fibsem-dash {__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in COMMANDS:
+        module.add_parser(commands, common).set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except FibsemDashError as error:
+        if arguments.debug:
+            raise
+        _complain(str(error))
+        return EXIT_USAGE if isinstance(error, ParameterError) else EXIT_ERROR
+    except (KeyboardInterrupt, Cancelled):
+        _complain("stopped; the same command goes on from here")
+        return EXIT_STOPPED
+    except BrokenPipeError:
+        return EXIT_OK
+    except Exception as error:
+        if arguments.debug:
+            raise
+        _complain(
+            f"unexpected {type(error).__name__}: {error}. Please report it, with the output of "
+            "the same command and --debug"
+        )
+        return EXIT_ERROR
+
+
+def _complain(text: str) -> None:
+    print(f"fibsem-dash: {' '.join(text.split())}", file=sys.stderr)

@@ -1,0 +1,142 @@
+"""`fibsem-dash register`: raw frames in, registered and evaluated stack out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from fibsem_dash.cli.options import add_compute_options, add_settings_options, settings_from
+from fibsem_dash.cli.terminal import TerminalMonitor
+from fibsem_dash.compute.executor import open_executor, usable_cores
+from fibsem_dash.registration.forecast import forecast
+from fibsem_dash.registration.frames import find_frames
+from fibsem_dash.registration.pipeline import Registration, RunSummary
+from fibsem_dash.registration.run_store import RunStore
+from fibsem_dash.settings import RunSettings
+from fibsem_dash.units import format_bytes, format_duration
+
+
+def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add the command to the parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "register",
+        parents=[common],
+        help="register a folder of raw frames",
+        description="Register a folder of raw frames into a stack with a quality table. A run "
+        "that was stopped goes on where it was when the same command is given again.",
+    )
+    parser.add_argument("data_dir", metavar="DATA_DIR", help="folder with one file per frame")
+    parser.add_argument("--out", required=True, metavar="RUN_DIR", help="run folder")
+    parser.add_argument(
+        "--pattern", default="", metavar="GLOB", help="file names (default: *.dat, else *.tif)"
+    )
+    add_settings_options(parser)
+    add_compute_options(parser)
+    group = parser.add_argument_group("how it runs")
+    group.add_argument("--fresh", action="store_true", help="forget what an earlier run left")
+    group.add_argument(
+        "--dry-run", action="store_true", help="tell time, memory and disk space, then stop"
+    )
+    group.add_argument(
+        "--max-failed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="exit with 3 when more frames and pairs than this failed (default 0)",
+    )
+    group.add_argument("--xlsx", action="store_true", help="write the quality table as XLSX too")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; return its exit code."""
+    settings = settings_from(arguments)
+    paths = find_frames(arguments.data_dir, arguments.pattern)
+    if arguments.dry_run:
+        return _dry_run(paths, settings, arguments)
+    summary = run_registration(
+        paths,
+        arguments.out,
+        settings,
+        workers=arguments.workers,
+        scheduler=arguments.scheduler,
+        fresh=arguments.fresh,
+    )
+    if arguments.xlsx:
+        _write_xlsx(arguments.out, summary)
+    return 3 if summary.n_problems > arguments.max_failed else 0
+
+
+def run_registration(
+    paths: Any,
+    out: str,
+    settings: RunSettings,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    fresh: bool = False,
+) -> RunSummary:
+    """Run a registration with progress on the terminal, and tell where things are."""
+    monitor = TerminalMonitor()
+    if workers is None and scheduler is None:
+        workers = min(usable_cores(), max(len(paths) // 2, 1))
+    store = RunStore(out)
+    if fresh and store.exists:
+        with store.lock():
+            store.clear()
+    with open_executor(workers, scheduler) as executor:
+        print(f"{len(paths)} frames, {executor.description}", file=sys.stderr)
+        summary = Registration(paths, out, settings, executor, monitor).run()
+    _report(out, summary)
+    return summary
+
+
+def _report(out: str, summary: RunSummary) -> None:
+    z, y, x = summary.stack.shape
+    dz, dy, dx = summary.stack.voxel_size_nm
+    stack, quality = (os.path.join(out, name) for name in summary.stack.files[:2])
+    print(f"\nStack      {stack}")
+    print(f"           {x} x {y} x {z} voxels (x, y, z), {summary.stack.dtype},", end=" ")
+    print(f"{dx:.4g} x {dy:.4g} x {dz:.4g} nm")
+    print(f"           slice distance from {summary.stack.z_source}")
+    print(f"Quality    {quality}")
+    medians = summary.stack.median_quality.items()
+    print("           median " + ", ".join(f"{name} {value:.4g}" for name, value in medians))
+    print(f"Tables     {os.path.join(out, 'frames.csv')}, pairs.csv, transforms.csv")
+    used = summary.n_frames - len(summary.excluded)
+    print(
+        f"Frames     {used} of {summary.n_frames} used, {len(summary.failed)} pairs failed, "
+        f"{format_duration(summary.seconds)}"
+    )
+    for index, reason in sorted(summary.excluded.items()):
+        print(f"           frame {index} left out: {reason}")
+    for pair in summary.failed:
+        print(f"           pair {pair.first} - {pair.second} failed: {pair.reason}")
+
+
+def _write_xlsx(out: str, summary: RunSummary) -> None:
+    from fibsem_dash.io.tables import QUALITY_SHEET, read_csv, write_xlsx
+
+    store = RunStore(out)
+    source = store.file(summary.stack.files[1])
+    write_xlsx(source.with_suffix(".xlsx"), {QUALITY_SHEET: read_csv(source)})
+    print(f"           {source.with_suffix('.xlsx')}")
+
+
+def _dry_run(paths: Any, settings: RunSettings, arguments: argparse.Namespace) -> int:
+    n_workers = arguments.workers if arguments.workers is not None else usable_cores()
+    with open_executor(0) as executor:
+        planned = Registration(paths, arguments.out, settings, executor, TerminalMonitor())
+        planned.inspect()
+    used = [f for f in planned.frames if f.usable]
+    print("Timing one pair ...", file=sys.stderr)
+    told = forecast(used, settings, max(n_workers, 1))
+    height, width = used[0].shape
+    print(f"Frames     {len(used)} of {len(paths)} usable, {width} x {height} px, {used[0].dtype}")
+    print(f"Time       about {format_duration(told.seconds)} on {max(n_workers, 1)} workers")
+    print(f"Memory     about {format_bytes(told.worker_bytes)} per worker")
+    disk = f"{format_bytes(told.stack_bytes)} stack, {format_bytes(told.cache_bytes)} cache"
+    print(f"Disk       about {disk} in {arguments.out}")
+    return 0

@@ -1,0 +1,146 @@
+"""FIBSEMDataset: an ordered list of frames, the settings, and one method per stage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from fibsem_dash.compute.executor import Executor
+from fibsem_dash.compute.progress import Monitor
+from fibsem_dash.frame import FIBSEMFrame
+from fibsem_dash.io.mrc import MrcStack
+from fibsem_dash.io.tables import read_csv, read_quality
+from fibsem_dash.registration.chain import ChainResult
+from fibsem_dash.registration.data_range import StackRange
+from fibsem_dash.registration.frames import FrameInfo, find_frames
+from fibsem_dash.registration.pairs import PairResult
+from fibsem_dash.registration.pipeline import Registration, RunSummary
+from fibsem_dash.registration.stack_stage import StackSummary
+from fibsem_dash.settings import RunSettings, update
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class FIBSEMDataset:
+    """Frames in order with the settings of their registration.
+
+    Each stage runs the stages before it where they have not run yet. Results are kept in the run
+    folder, so repeating a stage with the same settings costs next to nothing.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        The frames in order.
+    run_folder : path-like
+        Where results go; never the folder of the frames.
+    settings : RunSettings, optional
+        All settings.
+    executor : Executor, optional
+        Where work runs, see `fibsem_dash.compute.executor.open_executor`; this process by default.
+    monitor : Monitor, optional
+        What hears of progress and may cancel.
+    **changes : object
+        Settings that differ, by name: ``drmax=2.0`` or ``**{"output.order": 3}``.
+
+    Examples
+    --------
+    >>> dataset = FIBSEMDataset.from_folder("raw", "run", drmax=2.0)  # doctest: +SKIP
+    >>> summary = dataset.register()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        run_folder: str | os.PathLike[str],
+        settings: RunSettings | None = None,
+        *,
+        executor: Executor | None = None,
+        monitor: Monitor | None = None,
+        **changes: Any,
+    ) -> None:
+        chosen = update(settings or RunSettings(), changes)
+        self.registration = Registration(paths, run_folder, chosen, executor, monitor)
+        self._ready = False
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: str | os.PathLike[str],
+        run_folder: str | os.PathLike[str],
+        pattern: str = "",
+        **options: Any,
+    ) -> FIBSEMDataset:
+        """Build a dataset from the frames of a folder, in natural order."""
+        return cls(find_frames(folder, pattern), run_folder, **options)
+
+    def __len__(self) -> int:
+        return len(self.registration.paths)
+
+    @property
+    def settings(self) -> RunSettings:
+        """All settings; see `configure`."""
+        return self.registration.settings
+
+    def configure(self, **changes: Any) -> None:
+        """Change settings; stages that depend on them run anew when asked for."""
+        old = self.registration
+        self.registration = Registration(
+            old.paths, old.store.folder, update(old.settings, changes), old.executor, old.monitor
+        )
+
+    def frame(self, index: int) -> FIBSEMFrame:
+        """Open one frame."""
+        return FIBSEMFrame(self.registration.paths[index])
+
+    def inspect(self) -> list[FrameInfo]:
+        """Read all headers; frames that cannot be used carry the reason."""
+        run = self.registration
+        if not run.frames:
+            run.store.create()
+            run.inspect()
+        return run.frames
+
+    def measure_data_range(self) -> StackRange:
+        """Measure the grey levels of every frame and smooth them along the stack."""
+        self.inspect()
+        return self.registration.levels or self.registration.measure_range()
+
+    def extract_keypoints(self) -> dict[int, int]:
+        """Extract the key points of every frame; return their numbers by frame."""
+        self.measure_data_range()
+        return self.registration.n_keypoints or self.registration.extract_keypoints()
+
+    def determine_transformations(self) -> list[PairResult]:
+        """Estimate the transforms of neighbouring frames and bridge the gaps of bad frames."""
+        self.extract_keypoints()
+        run = self.registration
+        return run.pairs if run.pairs or len(run.kept) < 2 else run.estimate_pairs()
+
+    def process_transformation_matrix(self) -> ChainResult:
+        """Chain the pair transforms and take slow drifts out."""
+        self.determine_transformations()
+        return self.registration.chain or self.registration.build_chain()
+
+    def transform_and_save(self) -> StackSummary:
+        """Warp, write and measure the stack."""
+        self.process_transformation_matrix()
+        return self.registration.write_stack()
+
+    def register(self) -> RunSummary:
+        """Run all stages with a complete record in run.json, as the command line does."""
+        return self.registration.run()
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the run folder: "frames", "pairs", "transforms" or "quality"."""
+        store = self.registration.store
+        if name == "quality":
+            return read_quality(next(iter(store.folder.glob("*_RegistrationQuality.csv"))))
+        return read_csv(store.file(f"{name}.csv"))
+
+    def open_stack(self) -> MrcStack:
+        """Open the registered stack, (z, y, x)."""
+        outputs = self.registration.store.read().get("outputs", [])
+        name = next(name for name in outputs if name.endswith(".mrc"))
+        return MrcStack(self.registration.store.file(name))
