@@ -299,3 +299,27 @@ def test_a_missing_flattening_file_is_reported(
 ) -> None:
     with pytest.raises(AccessError, match=r"gone\.npz"):
         new_run(phantom.files[:2]).start(output__flatten_file=str(tmp_path / "gone.npz"))
+
+
+def test_frames_of_equal_name_size_and_time_are_told_apart(
+    phantom: PhantomResult, new_run: Callable[..., Any], tmp_path: Path
+) -> None:
+    paths = [tmp_path / "raw" / f"day{k}" / "frame.dat" for k in range(4)]
+    for path, source in zip(paths, phantom.files, strict=False):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(source.read_bytes())
+        os.utime(path, ns=(0, 10**18))
+    run = new_run(paths)
+    run.start()
+    known = new_run(phantom.files[:4])
+    known.start()
+    columns = ["T02", "T12"]
+    found, expected = (table_of(r, "pairs.csv")[columns].to_numpy() for r in (run, known))
+    np.testing.assert_allclose(found, expected, atol=1.0)
+    assert np.abs(found).max() > 1
+    before = run.contents
+    run.paths = [Path(str(p).replace("raw", "moved")) for p in paths]
+    (tmp_path / "raw").rename(tmp_path / "moved")
+    run.start()
+    assert run.counts["pairs"] == (3, 0)
+    assert run.contents == before
