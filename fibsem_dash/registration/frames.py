@@ -193,6 +193,26 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
+def tell_apart(frames: Sequence[FrameInfo]) -> list[FrameInfo]:
+    """Give files of equal name, size and time in several folders different identities.
+
+    Their folders below the common one become part of the name, so that results still survive when
+    the whole data set is moved.
+    """
+    counts = Counter(frame.identity for frame in frames)
+    if max(counts.values(), default=1) == 1:
+        return list(frames)
+    root = os.path.commonpath([os.path.dirname(frame.path) for frame in frames])
+
+    def distinct(frame: FrameInfo) -> FrameInfo:
+        if counts[frame.identity] == 1:
+            return frame
+        name = Path(os.path.relpath(frame.path, root)).as_posix()
+        return replace(frame, identity=(name, *frame.identity[1:]))
+
+    return [distinct(frame) for frame in frames]
+
+
 def exclude_odd_frames(frames: Sequence[FrameInfo], detectors: str) -> list[FrameInfo]:
     """Mark readable frames that differ from the majority in size or type.
 

@@ -221,7 +221,7 @@ class Registration:
             found += part
             self.monitor.advance("inspect", len(part))
         found.sort(key=lambda f: f.index)
-        self.frames = frames.exclude_odd_frames(found, self._detectors())
+        self.frames = frames.exclude_odd_frames(frames.tell_apart(found), self._detectors())
         self._record["input"] = [
             {"path": f.path, "size": f.identity[1], "mtime_ns": f.identity[2]} for f in self.frames
         ]

@@ -90,6 +90,7 @@ class StackPlan:
     voxel_size_nm: tuple[float, float, float]
     z_source: str
     name: str
+    label: str
     key: str
 
     @property
@@ -134,9 +135,8 @@ def write_stack(
     """
     plan = plan_stack(frames, matrices, levels, settings)
     final = store.file(f"{plan.name}.mrc")
-    labels = (f"fibsem-dash: {plan.name[:66]}",)
     target = open_target(
-        store.cache, final, plan.key, plan.shape, plan.dtype, plan.voxel_size_nm, labels
+        store.cache, final, plan.key, plan.shape, plan.dtype, plan.voxel_size_nm, (plan.label,)
     )
     check_space(store.folder, target.missing_bytes)
     monitor.start("stack", len(plan.jobs))
@@ -230,9 +230,12 @@ def plan_stack(
     jobs = _slice_jobs(frames, used, canvas, render_key, settings)
     shape = (len(jobs), *canvas.shape)
     voxel = (step * output.z_bin, pixel, pixel)
-    key = content_key("stack", [job.key for job in jobs], shape, str(dtype), voxel)
-    name = output.file_name or build_name(settings, dtype)
-    return StackPlan(jobs, render, shape, dtype, voxel, z_source, name, key)
+    built_name = build_name(settings, dtype)
+    # Inside the file there is nothing that another file name would change.
+    label = f"fibsem-dash: {built_name[:66]}"
+    key = content_key("stack", [job.key for job in jobs], shape, str(dtype), voxel, label)
+    name = output.file_name or built_name
+    return StackPlan(jobs, render, shape, dtype, voxel, z_source, name, label, key)
 
 
 def _render_key(render: RenderSettings) -> str:

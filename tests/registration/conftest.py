@@ -36,16 +36,21 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def fingerprint(folder: Path) -> dict[str, tuple[str, int]]:
-    """Hash and time of every file below a folder."""
-    return {
-        str(path.relative_to(folder)): (
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-            path.stat().st_mtime_ns,
-        )
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+@pytest.fixture
+def fingerprint() -> Callable[[Path], dict[str, tuple[str, int]]]:
+    """Hash and time of every file below a folder: fingerprint(folder)."""
+
+    def take(folder: Path) -> dict[str, tuple[str, int]]:
+        return {
+            str(path.relative_to(folder)): (
+                hashlib.sha256(path.read_bytes()).hexdigest(),
+                path.stat().st_mtime_ns,
+            )
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    return take
 
 
 class CancelAfter(SilentMonitor):
@@ -69,6 +74,12 @@ class CancelAfter(SilentMonitor):
 
     def cancelled(self) -> bool:
         return self.reached and self.left <= 0
+
+
+@pytest.fixture
+def cancel_after() -> type[CancelAfter]:
+    """Make a monitor that cancels: cancel_after(stage, n_items)."""
+    return CancelAfter
 
 
 @dataclass
