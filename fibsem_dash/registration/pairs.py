@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -98,8 +99,7 @@ def pair_job(
 ) -> PairJob:
     """Make the job of a pair of (frame, key of its key points).
 
-    The pair's own seed follows from its key, so its result does not depend on its place in the
-    stack or on the batch it comes in.
+    The result does not depend on the pair's place in the stack or on the batch it comes in.
     """
     key = content_key(KIND, first[1], second[1], matching, solver)
     return PairJob(first[0], second[0], first[1], second[1], key)
@@ -138,10 +138,9 @@ def _load(cache: ResultCache, key: str, loaded: Mapping[str, KeyPoints]) -> KeyP
 def _estimate(
     job: PairJob, points: tuple[KeyPoints, KeyPoints], batch: PairBatch, cache: ResultCache
 ) -> PairResult:
-    matches = match_keypoints(*points, batch.matching, pair_seed(job.key, batch.solver.seed))
-    estimate, used = solve_matches(
-        matches, batch.matching, batch.solver, pair_seed(job.key, batch.solver.seed)
-    )
+    seed = pair_seed(*points, batch.solver.seed)
+    matches = match_keypoints(*points, batch.matching, seed)
+    estimate, used = solve_matches(matches, batch.matching, batch.solver, seed)
     n_matches = int(matches.below(batch.matching.lowe_ratio).sum())
     src, dst = matches.src[used][estimate.inliers], matches.dst[used][estimate.inliers]
     record = {
@@ -176,9 +175,13 @@ def _scatter(used: Any, inliers: Any) -> Any:
     return mask
 
 
-def pair_seed(key: str, seed: int) -> int:
-    """Return the seed of one pair, 0 to 2^31 - 1, from its key and the run's seed."""
-    return (int(key[:8], 16) ^ seed) % 2**31
+def pair_seed(first: KeyPoints, second: KeyPoints, seed: int) -> int:
+    """Return the seed of one pair, 0 to 2^31 - 1, from its key points and the run's seed.
+
+    It follows from the content alone, so a copy of the data gives the same transforms.
+    """
+    content = zlib.crc32(second.xy.tobytes(), zlib.crc32(first.xy.tobytes()))
+    return (content ^ seed) % 2**31
 
 
 def solve_matches(

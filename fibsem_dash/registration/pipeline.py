@@ -27,7 +27,12 @@ from fibsem_dash.registration.data_range import StackRange
 from fibsem_dash.registration.frames import FOV_COLUMNS, FrameInfo
 from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.registration.run_store import STAGES, RunStore, now, software_versions
-from fibsem_dash.registration.stack_stage import StackSummary, check_name, write_stack
+from fibsem_dash.registration.stack_stage import (
+    StackSummary,
+    check_name,
+    check_output,
+    write_stack,
+)
 from fibsem_dash.settings import RunSettings, to_dict
 from fibsem_dash.transforms import get_model
 from fibsem_dash.transforms.matrices import Array
@@ -229,6 +234,7 @@ class Registration:
             if not frame.usable:
                 self._exclude(frame.index, frame.reason)
         self.kept = [f.index for f in self.frames if f.usable]
+        check_output(self.settings, self.frames[self.kept[0]].shape)
         return self.frames
 
     def _detectors(self) -> str:

@@ -335,6 +335,29 @@ def build_name(settings: RunSettings, dtype: np.dtype[np.generic]) -> str:
     return "_".join(part for part in parts if part)
 
 
+def check_output(settings: RunSettings, frame_shape: tuple[int, int]) -> None:
+    """Find out before hours of work what would stop the last stage.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        Uses output and quality.
+    frame_shape : (int, int)
+        Size (y, x) of a frame, px.
+
+    Raises
+    ------
+    ParameterError
+        When the evaluation box lies outside the frames.
+    FormatError, AccessError
+        When a file with corrections cannot be used.
+    """
+    load_flatten(settings.output.flatten_file)
+    load_brightness(settings.output.brightness_file)
+    stop = settings.quality.stop_box if settings.quality.sliding else None
+    boxes.box_bounds(2, frame_shape, settings.quality.box, stop_box=stop)
+
+
 def check_name(output: OutputSettings) -> None:
     """Refuse a name that would leave the run folder.
 

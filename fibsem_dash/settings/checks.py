@@ -48,7 +48,10 @@ def from_dict(data: Mapping[str, Any]) -> RunSettings:
 
 
 def _groups_of(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    groups = {item.name for item in dataclasses.fields(RunSettings)}
     for group, values in data.items():
+        if values is None and group in groups:
+            continue
         if not isinstance(values, Mapping):
             yield from ((name, {key: values}) for name, key in [resolve_name(group)])
         else:
