@@ -34,6 +34,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
         help=f"some of {','.join(METRICS)} (default NSAD,NCC,NMI)",
     )
     parser.add_argument("--invert", action="store_true", help="grey levels count downwards")
+    parser.add_argument("--reference", action="store_true", help="FSC as older reports computed it")
     parser.add_argument(
         "--out",
         metavar="FILE.csv",
@@ -47,7 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from fibsem_dash.io.tables import write_csv
 
-    changes: dict[str, Any] = {"quality.metrics": arguments.metrics}
+    changes: dict[str, Any] = {
+        "quality.metrics": arguments.metrics,
+        "quality.reference": arguments.reference,
+    }
     if arguments.box:
         changes["quality.box"] = arguments.box
     if arguments.stop_box:

@@ -162,14 +162,14 @@ def fsc(
     all_angles = None if sectors is None else Sectors(*sectors, symmetry)
     shape = (int(first.shape[0]), int(first.shape[1]))
     layout = frequency_rings(shape, all_angles)
-    window = _taper_window(shape, taper)
     check_choice(precision, "precision", ("auto", "single", "double"))
     if precision == "auto":
         precision = "single" if all(map(is_small_integer, pair)) else "double"
     kind = np.float32 if precision == "single" else np.float64
     images = _prepared(xp, pair, remove_mean, kind)
+    window = _taper_window(shape, taper, precision)
     if window is not None:
-        factor = xp.asarray(window, dtype=kind)
+        factor = xp.asarray(window)
         for image in images:
             image *= factor
     spectra = rfft2(xp, images[0]), rfft2(xp, images[1])
@@ -243,7 +243,7 @@ def _prepared(
     means = [0.0, 0.0]
     valid = None
     with np.errstate(invalid="ignore", over="ignore"):
-        sums = [float(image.sum(dtype=np.float64)) for image in (first, second)]
+        sums = [float(image.sum()) for image in (first, second)]
     if not np.isfinite(sums).all():
         valid = xp.isfinite(first) & xp.isfinite(second)
     if valid is not None and bool(valid.any()):
@@ -270,7 +270,9 @@ def _is_constant(image: Any) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _taper_window(shape: tuple[int, int], taper: str) -> NDArray[np.float64] | None:
+def _taper_window(
+    shape: tuple[int, int], taper: str, precision: str = "double"
+) -> NDArray[Any] | None:
     if taper == "none":
         return None
     from scipy.signal.windows import hann, tukey
@@ -279,7 +281,7 @@ def _taper_window(shape: tuple[int, int], taper: str) -> NDArray[np.float64] | N
     sides = [
         hann(n + 2)[1:-1] if taper == "hann" else tukey(n + 2, alpha=0.25)[1:-1] for n in shape
     ]
-    return np.outer(sides[0], sides[1])
+    return np.outer(sides[0], sides[1]).astype(np.float32 if precision == "single" else float)
 
 
 @lru_cache(maxsize=16)

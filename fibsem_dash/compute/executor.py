@@ -194,9 +194,10 @@ def open_executor(workers: int | None = None, scheduler: str | None = None) -> I
         cluster = LocalCluster(
             n_workers=workers or usable_cores(),
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
             host="127.0.0.1",
+            scheduler_kwargs={"dashboard": False},
         )
     with cluster, Client(cluster) as client:
         yield DaskExecutor(client)

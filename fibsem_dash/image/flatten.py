@@ -172,12 +172,10 @@ def fit_background(
             remedy="Choose smaller blocks, larger regions or a lower degree.",
         )
     matrix = design_matrix(x, y, powers[active])
-    if reference and estimator is None:
-        intercept, part = reference_least_squares(matrix, blocks[selected])
-    else:
-        intercept, part = least_squares(matrix, blocks[selected], estimator)
+    plain_reference = bool(reference) and estimator is None
+    solve = reference_least_squares if plain_reference else least_squares
     coefficients = np.zeros(len(powers))
-    coefficients[active] = part
+    intercept, coefficients[active] = solve(matrix, blocks[selected], estimator)
     if reference:
         old = reference == "2022"
         coefficients = reference_restriction(

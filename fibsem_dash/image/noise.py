@@ -177,6 +177,7 @@ def noise_statistics(
     good = (every.counts >= least) & np.isfinite(every.variances)
     bins = _Bins(every.means[good], every.variances[good], every.counts[good])
     noise_power = float(np.var(rest)) / scale
+    moments = float(signal.mean()), float(np.var(signal))
     line = _reference_line(bins, noise_power, signal, dark_count) if reference else _line(bins)
     notes = () if reference else _notes(line, low, high)
     zero = _ratio(-line.intercept, line.slope) if not notes else np.nan
@@ -196,8 +197,8 @@ def noise_statistics(
         dark_count=float(dark_count),
         fitted_dark_count=zero,
         dark_slope=dark_slope,
-        snr0=_power_ratio(signal, zero, noise_power, kept),
-        snr1=_power_ratio(signal, dark_count, noise_power, kept),
+        snr0=_power_ratio(moments, zero, noise_power, kept),
+        snr1=_power_ratio(moments, dark_count, noise_power, kept),
         peak_snr=_ratio(peak - zero, at_peak),
         dynamic_snr=_ratio(high - low, at_peak),
         peak=peak,
@@ -354,13 +355,14 @@ def _notes(line: _Line, low: float, high: float) -> tuple[str, ...]:
 
 
 def _power_ratio(
-    signal: NDArray[np.float64], zero: float, noise_power: float, kept: float
+    moments: tuple[float, float], zero: float, noise_power: float, kept: float
 ) -> float:
-    """Mean square of the signal over the noise, less the noise that smoothing left in it."""
-    if not np.isfinite(zero):
-        return np.nan
-    above = (signal - zero).ravel()
-    return _ratio(float(above @ above) / above.size, noise_power) - kept
+    """Mean square of the signal over the noise, less the noise that smoothing left in it.
+
+    The moments are the mean and the variance of the smoothed image.
+    """
+    mean, variance = moments
+    return _ratio(variance + (mean - zero) ** 2, noise_power) - kept
 
 
 def _ratio(a: float, b: float) -> float:

@@ -77,7 +77,8 @@ def noise_roi_statistics(
     Parameters
     ----------
     image : array-like, (y, x)
-        Raw pixels of any real type, all finite inside the regions.
+        Raw pixels of any real type. Pixels that are not finite, and their neighbours under the
+        kernel, are left out.
     rois : sequence of (left, right, top, bottom)
         Half-open bounds in pixels.
     histogram_roi : (left, right, top, bottom), optional
@@ -104,7 +105,7 @@ def noise_roi_statistics(
     Raises
     ------
     ParameterError
-        For no region, or one that is empty or leaves the image.
+        For no region, or one that is empty, leaves the image or has no finite pixel.
     """
     pixels = as_image(image).astype(np.float64)
     regions = tuple(_checked(roi, pixels.shape) for roi in rois)
@@ -116,8 +117,8 @@ def noise_roi_statistics(
     smoothed = smooth_image(pixels, weights, zero_outside=reference)
     scale = 1.0 if reference else remaining_variance(weights)[0]
     noise = pixels - smoothed
-    means = np.array([_cut(pixels, roi).mean() for roi in regions])
-    variances = np.array([_cut(noise, roi).var() for roi in regions]) / scale
+    means = np.array([_finite(pixels, roi).mean() for roi in regions])
+    variances = np.array([_finite(noise, roi).var() for roi in regions]) / scale
     method: Method = "reference" if reference else "quantile"
     signal = _cut(smoothed, chosen)
     low, high = intensity_range(signal, *thresholds, nbins, method)
@@ -125,7 +126,8 @@ def noise_roi_statistics(
     centres, histogram, peak = intensity_peak(signal, peak_bins, span)
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = float(np.mean(variances / (means - dark_count)))
-        levels = np.array([peak, pixels.mean(), (high + low) / 2]) - dark_count
+        mean = float(pixels[np.isfinite(pixels)].mean())
+        levels = np.array([peak, mean, (high + low) / 2]) - dark_count
         expected = np.sqrt(levels * slope)
         ratios = np.array([levels[0], levels[1], high - low]) / expected
     notes: tuple[str, ...] = ()
@@ -141,7 +143,7 @@ def noise_roi_statistics(
         mean_snr=float(ratios[1]),
         dynamic_snr=float(ratios[2]),
         peak=peak,
-        mean=float(pixels.mean()),
+        mean=mean,
         low=low,
         high=high,
         histogram=histogram,
@@ -167,3 +169,11 @@ def _checked(roi: Sequence[int], shape: tuple[int, ...]) -> Roi:
 def _cut(image: NDArray[np.float64], roi: Roi) -> NDArray[np.float64]:
     left, right, top, bottom = roi
     return image[top:bottom, left:right]
+
+
+def _finite(image: NDArray[np.float64], roi: Roi) -> NDArray[np.float64]:
+    values = _cut(image, roi)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        raise ParameterError("The region has no finite pixel", found=list(roi))
+    return values

@@ -34,11 +34,13 @@ def intensity_peak(
     """
     low, high = levels
     edges = uniform_edges(low, high, nbins) if low <= high else uniform_edges(high, low, nbins)
-    counts = np.zeros(nbins)
+    counts = np.zeros(nbins + 2)
     for rows in row_blocks(image.shape):
+        # One more on either side for the values beyond the edges.
         index = bin_index(image[rows].ravel(), edges)
-        inside = index[(index >= 0) & (index < nbins)]
-        counts += np.bincount(inside, minlength=nbins)
+        index += 1
+        counts += np.bincount(index, minlength=nbins + 2)
+    counts = counts[1:-1]
     centres = (edges[1:] + edges[:-1]) / 2
     window = nbins // 10 * 2 + 1
     if window > _ORDER:

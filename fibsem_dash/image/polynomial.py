@@ -70,12 +70,12 @@ def least_squares(
 
 
 def reference_least_squares(
-    matrix: NDArray[np.float64], values: NDArray[np.float64]
+    matrix: NDArray[np.float64], values: NDArray[np.float64], estimator: None = None
 ) -> tuple[float, NDArray[np.float64]]:
-    """`least_squares` as old reports have it: centred columns of raw powers, small parts cut off.
+    """Fit the terms as old reports have it: centred columns of raw powers, small parts cut off.
 
-    At degree 4 the powers differ so much in size that the cut removes part of the solution; the
-    residual is greater than need be.
+    Takes no estimator. At degree 4 the powers differ so much in size that the cut removes part of
+    the solution; the residual is greater than need be.
     """
     means = matrix.mean(axis=0)
     solution = np.linalg.lstsq(matrix - means, values - values.mean(), rcond=_REFERENCE_CUT)[0]

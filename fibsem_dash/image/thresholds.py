@@ -165,9 +165,10 @@ def histogram_and_cdf(image: object, nbins: int = 256) -> HistogramCdf:
         np.add.at(counts, bin_index(values, edges), levels)
     else:
         for rows in row_blocks(pixels.shape):
-            block = pixels[rows].astype(np.float64).ravel()
-            index = bin_index(block[np.isfinite(block)], edges)
-            counts += np.bincount(index, minlength=nbins)
+            # One more on either side for what is not finite.
+            index = bin_index(pixels[rows].astype(np.float64).ravel(), edges)
+            index += 1
+            counts += np.bincount(index, minlength=nbins + 2)[1:-1]
     return HistogramCdf(counts, edges, np.cumsum(counts) / counts.sum())
 
 

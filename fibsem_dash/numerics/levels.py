@@ -178,7 +178,8 @@ def bin_index(values: Any, edges: NDArray[np.float64], xp: Any = np) -> Any:
             scaled = xp.where(xp.isnan(scaled), -1.0, scaled)
         index = scaled.astype(np.int64)
         # Division rounds: compare with the edges themselves, as numpy.histogram does.
-        padded = xp.asarray(np.concatenate(([-np.inf], edges, [np.inf])))
+        # Nothing compares with NaN, so that infinity stays in the place above the last bin.
+        padded = xp.asarray(np.concatenate(([-np.inf], edges, [np.nan])))
         index -= values < padded[index + 1]
         index += values >= padded[index + 2]
         # The last bin is closed.

@@ -65,6 +65,7 @@ def evaluate_batch(batch: EvaluationBatch) -> list[tuple[int, dict[str, float]]]
                 invert=batch.invert,
                 nmi_bins=settings.nmi_bins,
                 fsc_threshold=settings.fsc_threshold,
+                reference=settings.reference,
             )
             results.append((k, measures))
             last = (k, current)
@@ -123,7 +124,7 @@ def evaluate_stack(
     size = batch_size(len(wanted), executor.n_workers)
     batches = [
         EvaluationBatch(
-            os.fspath(path), tuple(part), tuple(map(tuple, bounds[part].tolist())), s, invert
+            os.path.abspath(path), tuple(part), tuple(map(tuple, bounds[part].tolist())), s, invert
         )
         for part in batches_of(wanted, size)
     ]

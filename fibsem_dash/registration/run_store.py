@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,6 +32,10 @@ PACKAGES = ("numpy", "scipy", "opencv-contrib-python-headless", "scikit-image", 
 """Packages whose versions a result depends on."""
 
 
+LOCK_WRITING_SECONDS = 5.0
+"""Age from which a lock without content counts as left over."""
+
+
 class RunStore:
     """A run folder.
 
@@ -41,7 +46,8 @@ class RunStore:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        # Workers may run in another folder.
+        self.folder = Path(os.path.abspath(folder))
         self.cache = ResultCache(self.folder / "cache")
 
     def file(self, name: str) -> Path:
@@ -155,17 +161,26 @@ class RunStore:
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError):
-            holder, alive = {}, False
+            holder, alive = None, _is_young(path)
         if alive:
+            known = "process {pid} on {host} since {since}".format(**holder) if holder else None
             raise RunError(
                 "another run uses this folder",
                 path=self.folder,
-                found=f"process {holder['pid']} on {holder['host']} since {holder['since']}",
+                found=known or "a run that is just starting",
                 remedy="Wait for it, stop it, or choose another folder; if that machine is gone, "
                 "remove run.lock.",
             )
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
+
+
+def _is_young(path: Path) -> bool:
+    # A lock without content is torn, unless its run is about to write it.
+    try:
+        return time.time() - path.stat().st_mtime < LOCK_WRITING_SECONDS
+    except OSError:
+        return False
 
 
 def _may_precede_a_run(name: str) -> bool:

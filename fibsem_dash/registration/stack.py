@@ -158,7 +158,7 @@ def _measure(
         job.bounds,
         quality.metrics,
         quality.nmi_bins,
-        quality.fsc_threshold if "FSC" in quality.metrics else None,
+        (quality.fsc_threshold, quality.reference) if "FSC" in quality.metrics else None,
     )
     record = cache.load_record(MEASURES, key)
     if record is None:
@@ -170,6 +170,7 @@ def _measure(
                 quality.metrics,
                 nmi_bins=quality.nmi_bins,
                 fsc_threshold=quality.fsc_threshold,
+                reference=quality.reference,
             )
         )
         cache.save_record(MEASURES, key, record)

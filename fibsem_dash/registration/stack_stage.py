@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,7 +219,7 @@ def plan_stack(
         flip_y=output.flip_y,
         transform=output.perform_transformation,
         grey_range=grey if scaled else None,
-        flatten_file=output.flatten_file,
+        flatten_file=os.path.abspath(output.flatten_file) if output.flatten_file else "",
         dark_counts=frames[0].dark_counts if output.flatten_file else {},
     )
     render_key = _render_key(render)

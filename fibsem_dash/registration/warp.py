@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -220,16 +221,19 @@ def warp_image(image: Image, matrix: Array, settings: RenderSettings) -> Image:
     if settings.order > 1:
         from skimage.transform import warp
 
-        result: Image = warp(
-            image,
-            inverse_map,
-            order=settings.order,
-            output_shape=canvas.shape,
-            mode="constant",
-            cval=settings.fill_value,
-            preserve_range=True,
-            clip=False,
-        )
+        with warnings.catch_warnings():
+            # For order 2 it tells, slice by slice, that SciPy does the work.
+            warnings.filterwarnings("ignore", "Bi-quadratic interpolation", UserWarning)
+            result: Image = warp(
+                image,
+                inverse_map,
+                order=settings.order,
+                output_shape=canvas.shape,
+                mode="constant",
+                cval=settings.fill_value,
+                preserve_range=True,
+                clip=False,
+            )
         return result.astype(np.float32, copy=False)
     interpolation = cv2.INTER_LINEAR if settings.order == 1 else cv2.INTER_NEAREST
     warped: Image = cv2.warpAffine(
@@ -252,7 +256,9 @@ def cast(image: Image, settings: RenderSettings) -> Image:
         image *= np.float32(255.0 / (high - low) if high > low else 0.0)
     if dtype.kind == "f":
         return np.ascontiguousarray(image, dtype)
-    if not np.isfinite(image.sum(dtype=np.float64)):
+    with np.errstate(invalid="ignore"):
+        whole = bool(np.isfinite(image.sum(dtype=np.float64)))
+    if not whole:
         image = np.where(np.isfinite(image), image, np.float32(settings.fill_value))
     limits = np.iinfo(dtype)
     rounded = np.rint(image)

@@ -278,6 +278,10 @@ class QualitySettings:
     fsc_threshold: float = setting(
         0.143, "Level of the FSC curve that defines the bandwidth", bounds=(1e-3, 0.999)
     )
+    reference: bool = setting(
+        False,
+        "FSC as older reports computed it: no taper, centred square",
+    )
 
 
 @dataclass(frozen=True)

@@ -205,6 +205,18 @@ def test_regions_at_the_border_are_as_good_as_inner_ones():
     assert old.variances.max() > 10 * old.variances.min()
 
 
+def test_missing_pixels_in_a_region_are_left_out():
+    image = synthetic_images().imgp.copy()
+    expected = noise_roi_statistics(image, ROIS, None, -6000.0)
+    image[250, 250] = np.nan
+    found = noise_roi_statistics(image, ROIS, None, -6000.0)
+    assert found.variances == pytest.approx(expected.variances, rel=0.01)
+    assert found.notes == ()
+    image[200:328, 200:328] = np.nan
+    with pytest.raises(ParameterError, match="no finite pixel"):
+        noise_roi_statistics(image, ROIS)
+
+
 def test_noise_variance_is_not_reduced_by_the_kernel():
     # WEAK 17: 0.859 of the true variance.
     difference, smoothed = remaining_variance(default_kernel())
