@@ -38,7 +38,7 @@ format: $(STAMP)  ## apply style and formatting
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## time the pipeline and the plain baseline side by side (about 15 minutes)
+bench: $(STAMP)  ## time the pipeline and the plain baseline side by side (about 10 minutes)
 	$(BIN)/python benchmarks/bench.py $(ARGS)
 
 bench-quick: $(STAMP)  ## the same on a small stack (about 1 minute); its ratios are not to be quoted

@@ -100,9 +100,7 @@ def compare(scratch: Path, frames: int, size: int, workers: int, repeat: int) ->
     for _ in range(repeat):
         sides[0].append(register(raw, scratch / "run", workers))
         sides[1].append(plain(raw, scratch / "plain", workers, frames))
-    show(
-        f"\n1. {frames} frames of {size} x {size}, {TRANSFORM}; the faster of {repeat} runs in turn"
-    )
+    show(f"\n1. {frames} frames of {size} x {size}, {TRANSFORM}; best of {repeat} runs in turn")
     for title, side in zip(("fibsem-dash", "plain"), sides, strict=True):
         show(f"   {title:12s} {shlex.join(['python', *side[0][0][1:]])}")
     (_, a, mine), (_, b, theirs) = (min(side, key=lambda run: run[1].wall_s) for side in sides)

@@ -54,5 +54,7 @@ def test_ci_runs_the_readmes_command(root: Path, readme: str) -> None:
 def test_exit_codes_and_settings_of_the_readme(readme: str) -> None:
     for code in (0, 1, 2, EXIT_FAILED_PAIRS, EXIT_STOPPED):
         assert re.search(rf"^\| {code} \|", readme, re.MULTILINE), code
-    for group, key in re.findall(r"`(\w+)\.(\w+)=", readme):
-        assert resolve_name(f"{group}.{key}") == (group, key)
+    named = re.findall(r"--set ([\w.]+)=", readme)
+    assert len(named) >= 4
+    for name in named:
+        assert resolve_name(name)[1] == name.rpartition(".")[2]
