@@ -128,6 +128,7 @@ class Registration:
         get_model(self.settings.solver)
         self.store.create()
         with self.store.lock():
+            self.store.sweep()
             self._begin()
             try:
                 self._stage("inspect", self.inspect)

@@ -82,6 +82,12 @@ class RunStore:
                 remedy="Choose a new folder for --out.",
             )
 
+    def sweep(self) -> None:
+        """Remove what killed processes left half written in the folder itself."""
+        for leftover in self.folder.glob(".*.partial"):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
+
     def clear(self) -> None:
         """Remove what an earlier run left: results, cache and record."""
         outputs = [Path(name).name for name in self.read().get("outputs", [])]
