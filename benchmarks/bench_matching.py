@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from fibsem_dash.features import KeyPoints, extract_keypoints
-from fibsem_dash.features.matching import BRUTE_FORCE_PAIRS, Matches, match_keypoints
+from fibsem_dash.features.matching import BRUTE_FORCE_PAIRS, GUIDED_PAIRS, Matches, match_keypoints
 from fibsem_dash.image.contrast import to_8bit
 from fibsem_dash.phantom import FrameRenderer, PhantomSettings
 from fibsem_dash.settings import MatchingSettings
@@ -70,7 +70,10 @@ def main() -> None:
     everything = keypoints(options.size)
     most = min(map(len, everything))
     print(f"two frames of {options.size} x {options.size}, {most} key points or more, one thread")
-    print(f"{'key points':>10s}{'exact ms':>10s}{'trees ms':>10s}{'BFMatcher ms':>14s}{'same':>8s}")
+    print(
+        f"{'key points':>10s}{'exact ms':>10s}{'trees ms':>10s}{'BFMatcher ms':>14s}{'same':>8s}"
+        f"{'guided ms':>11s}{'same':>8s}"
+    )
     for n in [n for n in NUMBERS if n < most] + [most]:
         first, second = (cut(points, n) for points in everything)
         exact_s, exact = best_time(options.repeat, match, first, second, "brute_force")
@@ -78,12 +81,19 @@ def main() -> None:
         a, b = (points.descriptors.astype(np.float32) for points in (first, second))
         bf_s, _ = best_time(1, cv2.BFMatcher(cv2.NORM_L2).knnMatch, a, b, 2)
         wanted = good_pairs(exact, MatchingSettings().lowe_ratio)
-        same = len(wanted & good_pairs(trees, MatchingSettings().lowe_ratio)) / max(len(wanted), 1)
+        ratio = MatchingSettings().lowe_ratio
+        same = len(wanted & good_pairs(trees, ratio)) / max(len(wanted), 1)
+        guided_s, guided = best_time(options.repeat, match, first, second, "guided")
+        near = len(wanted & good_pairs(guided, ratio)) / max(len(wanted), 1)
         print(
-            f"{n:10d}{exact_s * 1e3:10.0f}{trees_s * 1e3:10.0f}{bf_s * 1e3:14.0f}{same:8.1%}",
+            f"{n:10d}{exact_s * 1e3:10.0f}{trees_s * 1e3:10.0f}{bf_s * 1e3:14.0f}{same:8.1%}"
+            f"{guided_s * 1e3:11.0f}{near:8.1%}",
             flush=True,
         )
-    print(f"'auto' is exact up to {BRUTE_FORCE_PAIRS**0.5:.0f} key points in each frame")
+    print(
+        f"'auto' is exact up to {GUIDED_PAIRS**0.5:.0f} key points in each frame, then guided; "
+        f"without a rough transform exact up to {BRUTE_FORCE_PAIRS**0.5:.0f}, then trees"
+    )
 
 
 def match(first: KeyPoints, second: KeyPoints, matcher: str) -> Matches:

@@ -38,7 +38,7 @@ class FIBSEMDataset:
     settings : RunSettings, optional
         All settings.
     executor : Executor, optional
-        Where work runs, see `fibsem_dash.compute.executor.open_executor`; this process by default.
+        Where work runs, see `fibsem_dash.compute.cluster.open_executor`; this process by default.
     monitor : Monitor, optional
         What hears of progress and may cancel.
     **changes : object

@@ -9,7 +9,6 @@ from typing import Any
 from fibsem_dash.cli.phantom import draw_phantom
 from fibsem_dash.cli.register import run_registration
 from fibsem_dash.compute.executor import usable_cores
-from fibsem_dash.registration.frames import find_frames
 from fibsem_dash.settings import RunSettings, update
 
 BLANK_SHARE, JUMP_SHARE, JUMP_PX = 0.35, 0.7, 20.0
@@ -35,6 +34,8 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
+    from fibsem_dash.registration.frames import find_frames
+
     raw, result = Path(arguments.out) / "raw", Path(arguments.out) / "run"
     n = arguments.frames
     options: dict[str, Any] = {"frames": n, "size": arguments.size}

@@ -8,8 +8,7 @@ from typing import Any
 
 from fibsem_dash.cli.options import add_compute_options
 from fibsem_dash.cli.terminal import TerminalMonitor
-from fibsem_dash.compute.executor import open_executor
-from fibsem_dash.registration.evaluation import evaluate_stack, summarise_quality
+from fibsem_dash.compute.cluster import open_executor
 from fibsem_dash.settings import METRICS, RunSettings, update
 
 
@@ -47,6 +46,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     from fibsem_dash.io.tables import write_csv
+    from fibsem_dash.registration.evaluation import evaluate_stack, summarise_quality
 
     changes: dict[str, Any] = {
         "quality.metrics": arguments.metrics,

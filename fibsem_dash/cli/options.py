@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from fibsem_dash.errors import FormatError, ParameterError
-from fibsem_dash.io.atomic import access_error
 from fibsem_dash.settings import TRANSFORMS, RunSettings, from_dict, update
 
 
@@ -96,6 +95,8 @@ def load_config(path: str) -> dict[str, Any]:
         When it cannot be read.
     """
     import yaml
+
+    from fibsem_dash.io.atomic import access_error
 
     try:
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))

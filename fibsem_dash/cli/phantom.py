@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fibsem_dash.cli.terminal import TerminalMonitor
 from fibsem_dash.compute.executor import usable_cores
-from fibsem_dash.phantom import PhantomResult, write_phantom
+
+if TYPE_CHECKING:
+    from fibsem_dash.phantom import PhantomResult
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -63,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def draw_phantom(out: str, *, workers: int, overwrite: bool, **changes: Any) -> PhantomResult:
     """Write a phantom with progress on the terminal."""
+    from fibsem_dash.phantom import write_phantom
+
     monitor = TerminalMonitor()
     done = 0
 

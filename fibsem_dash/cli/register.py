@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fibsem_dash.cli.options import add_compute_options, add_settings_options, settings_from
 from fibsem_dash.cli.terminal import TerminalMonitor
-from fibsem_dash.compute.executor import open_executor, usable_cores
-from fibsem_dash.registration.forecast import forecast
-from fibsem_dash.registration.frames import find_frames
-from fibsem_dash.registration.pipeline import Registration, RunSummary
-from fibsem_dash.registration.run_store import RunStore
+from fibsem_dash.compute.cluster import open_executor
+from fibsem_dash.compute.executor import usable_cores
 from fibsem_dash.settings import RunSettings
 from fibsem_dash.units import format_bytes, format_duration
+
+if TYPE_CHECKING:
+    from fibsem_dash.registration.pipeline import RunSummary
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -52,6 +52,8 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
+    from fibsem_dash.registration.frames import find_frames
+
     settings = settings_from(arguments)
     paths = find_frames(arguments.data_dir, arguments.pattern)
     if arguments.dry_run:
@@ -82,15 +84,25 @@ def run_registration(
     monitor = TerminalMonitor()
     if workers is None and scheduler is None:
         workers = min(usable_cores(), max(len(paths) // 2, 1))
-    store = RunStore(out)
-    if fresh and store.exists:
-        with store.lock():
-            store.clear()
+    if fresh:
+        _forget(out)
     with open_executor(workers, scheduler) as executor:
+        # Imported while the worker processes start.
+        from fibsem_dash.registration.pipeline import Registration
+
         print(f"{len(paths)} frames, {executor.description}", file=sys.stderr)
         summary = Registration(paths, out, settings, executor, monitor).run()
     _report(out, summary)
     return summary
+
+
+def _forget(out: str) -> None:
+    from fibsem_dash.registration.run_store import RunStore
+
+    store = RunStore(out)
+    if store.exists:
+        with store.lock():
+            store.clear()
 
 
 def _report(out: str, summary: RunSummary) -> None:
@@ -118,6 +130,7 @@ def _report(out: str, summary: RunSummary) -> None:
 
 def _write_xlsx(out: str, summary: RunSummary) -> None:
     from fibsem_dash.io.tables import QUALITY_SHEET, read_csv, write_xlsx
+    from fibsem_dash.registration.run_store import RunStore
 
     store = RunStore(out)
     source = store.file(summary.stack.files[1])
@@ -126,6 +139,9 @@ def _write_xlsx(out: str, summary: RunSummary) -> None:
 
 
 def _dry_run(paths: Any, settings: RunSettings, arguments: argparse.Namespace) -> int:
+    from fibsem_dash.registration.forecast import forecast
+    from fibsem_dash.registration.pipeline import Registration
+
     n_workers = arguments.workers if arguments.workers is not None else usable_cores()
     with open_executor(0) as executor:
         planned = Registration(paths, arguments.out, settings, executor, TerminalMonitor())

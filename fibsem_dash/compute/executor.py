@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from fibsem_dash.compute.progress import Cancelled, Monitor
-from fibsem_dash.errors import AccessError, FibsemDashError, RunError
+from fibsem_dash.errors import FibsemDashError, RunError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -155,75 +152,6 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@contextlib.contextmanager
-def open_executor(workers: int | None = None, scheduler: str | None = None) -> Iterator[Executor]:
-    """Open the place where work runs, and close what was opened for it.
-
-    Parameters
-    ----------
-    workers : int, optional
-        Processes of a local cluster; 0 runs everything in this process; None takes one per core.
-    scheduler : str, optional
-        Address of a running Dask scheduler, such as ``tcp://host:8786``; overrides `workers`.
-
-    Raises
-    ------
-    AccessError
-        When no scheduler answers at the address.
-    """
-    if scheduler is None and workers == 0:
-        yield InProcessExecutor()
-        return
-    from distributed import Client, LocalCluster
-
-    if scheduler is not None:
-        try:
-            client = Client(scheduler, timeout=10)
-        except (OSError, ValueError) as error:
-            raise AccessError(
-                f"no Dask scheduler answers at {scheduler}",
-                found=str(error),
-                remedy="Check the address, and that the scheduler runs.",
-            ) from error
-        with client:
-            yield _with_workers(client)
-        return
-    with _workers_deaf_to_ctrl_c():
-        cluster = LocalCluster(
-            n_workers=workers or usable_cores(),
-            threads_per_worker=1,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-            host="127.0.0.1",
-            scheduler_kwargs={"dashboard": False},
-        )
-    with cluster, Client(cluster) as client:
-        yield DaskExecutor(client)
-
-
-@contextlib.contextmanager
-def _workers_deaf_to_ctrl_c() -> Iterator[None]:
-    """Start processes that ignore Ctrl-C, which a terminal sends to all; this one stops them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-def _with_workers(client: Any) -> DaskExecutor:
-    try:
-        client.wait_for_workers(1, timeout=60)
-    except TimeoutError:
-        raise RunError(
-            "the Dask scheduler has no worker", remedy="Start workers, then try again."
-        ) from None
-    return DaskExecutor(client)
 
 
 def batches_of(items: Sequence[T], size: int) -> list[Sequence[T]]:

@@ -9,18 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem_dash.errors import ParameterError
+from fibsem_dash.features.exhaustive import search_exhaustive
+from fibsem_dash.features.guided import Distance, Index, search_guided
 from fibsem_dash.features.sift import KeyPoints
 from fibsem_dash.settings import MatchingSettings
 
 FLANN_KDTREE = 1
 """OpenCV's number of the randomised k-d tree index."""
 
-BRUTE_FORCE_PAIRS = 60_000_000
-"""Comparisons up to which one matrix product beats the k-d trees (about 8000 key points an image;
-`benchmarks/bench_matching.py`)."""
+GUIDED_PAIRS = 9_000_000
+"""Comparisons up to which all pairs are compared by default (about 3000 key points an image, some
+25 ms); beyond, guided matching is faster and no less accurate (`benchmarks/bench_matching.py`)."""
 
-BRUTE_FORCE_ROWS = 512
-"""Descriptors compared at once with all others: bounds the memory of the distance matrix."""
+BRUTE_FORCE_PAIRS = 36_000_000
+"""Comparisons up to which one matrix product beats the k-d trees (about 6000 key points an image;
+`benchmarks/bench_matching.py`)."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def match_keypoints(
     first, second : KeyPoints
         Key points of the two images.
     settings : MatchingSettings, optional
-        `matcher` "auto", "flann" or "brute_force", and the effort of the trees.
+        `matcher` "auto", "guided", "flann" or "brute_force", and the effort of the trees.
     seed : int
         Seed of the randomised search; the same seed gives the same matches.
 
@@ -77,18 +80,30 @@ def match_keypoints(
     """
     s = settings or MatchingSettings()
     if len(first) < 1 or len(second) < 2:
-        return _select(first, second, np.zeros(0, np.int32), np.zeros((0, 2), np.float32))
-    matcher = s.matcher
+        none = np.zeros(0, np.int32)
+        return _select(first, second, none, none, np.zeros((0, 2), np.float32))
+    return _select(first, second, *_search(first, second, s, seed))
+
+
+def _search(
+    first: KeyPoints, second: KeyPoints, settings: MatchingSettings, seed: int
+) -> tuple[Index, Index, Distance]:
+    """Find candidates by the matcher of the settings, or by the fastest that finds some."""
+    matcher = settings.matcher
+    n_pairs = len(first) * len(second)
     if matcher == "auto":
-        exact_is_cheap = len(first) * len(second) <= BRUTE_FORCE_PAIRS
-        matcher = "brute_force" if exact_is_cheap else "flann"
+        matcher = "guided" if n_pairs > GUIDED_PAIRS else "brute_force"
+    if matcher == "guided":
+        found = search_guided(first, second, seed)
+        if found is not None:
+            return found
+        matcher = "brute_force" if n_pairs <= BRUTE_FORCE_PAIRS else "flann"
+    everyone = np.arange(len(first), dtype=np.int32)
     if matcher == "brute_force":
-        index, distances = _search_exactly(first.descriptors, second.descriptors)
-    elif matcher == "flann":
-        index, distances = _search_trees(first.descriptors, second.descriptors, s, seed)
-    else:
-        raise ParameterError("matcher", expected="auto, flann or brute_force", found=matcher)
-    return _select(first, second, index, distances)
+        return everyone, *search_exhaustive(first.descriptors, second.descriptors)
+    if matcher == "flann":
+        return everyone, *_search_trees(first.descriptors, second.descriptors, settings, seed)
+    raise ParameterError("matcher", expected="auto, guided, flann or brute_force", found=matcher)
 
 
 def _search_trees(
@@ -107,41 +122,14 @@ def _search_trees(
     return found[:, 0].astype(np.int32), np.sqrt(squared)
 
 
-def _search_exactly(
-    query: npt.NDArray[np.uint8], train: npt.NDArray[np.uint8]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    # |a - b|^2 = |a|^2 - 2 a.b + |b|^2 by one matrix product; exact, since every sum of products of
-    # these integers stays below 2^24.
-    a, b = query.astype(np.float32), train.astype(np.float32)
-    norm_a, norm_b = (a * a).sum(1), (b * b).sum(1)
-    nearest = np.empty(len(a), np.int32)
-    squared = np.empty((len(a), 2), np.float32)
-    for start in range(0, len(a), BRUTE_FORCE_ROWS):
-        part = slice(start, start + BRUTE_FORCE_ROWS)
-        distance = a[part] @ b.T
-        distance *= -2
-        distance += norm_b
-        best = distance.argmin(1)
-        rows = np.arange(len(best))
-        nearest[part] = best
-        squared[part, 0] = distance[rows, best]
-        distance[rows, best] = np.inf
-        squared[part, 1] = distance.min(1)
-    return nearest, np.sqrt(np.maximum(squared + norm_a[:, None], 0))
-
-
 def _select(
-    first: KeyPoints,
-    second: KeyPoints,
-    index: npt.NDArray[np.int32],
-    distances: npt.NDArray[np.float32],
+    first: KeyPoints, second: KeyPoints, query: Index, index: Index, distances: Distance
 ) -> Matches:
     """Attach positions and ratios, and keep each pair of positions once.
 
     SIFT gives a place with several orientations as several key points; counting them as independent
     matches would weight that place.
     """
-    query = np.arange(len(index), dtype=np.int32)
     second_best = np.maximum(distances[:, 1], np.finfo(np.float32).tiny)
     ratio = np.minimum(distances[:, 0] / second_best, np.float32(1)).astype(np.float32)
     src, dst = first.xy[query], second.xy[index]

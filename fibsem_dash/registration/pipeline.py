@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,9 @@ from fibsem_dash.registration.stack_stage import (
 from fibsem_dash.settings import RunSettings, to_dict
 from fibsem_dash.transforms import get_model
 from fibsem_dash.transforms.matrices import Array
+
+FEW_HEADERS = 200
+"""Frames whose headers this process reads by itself."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,8 @@ class Registration:
             When the monitor asked to stop.
         """
         started = time.monotonic()
+        # The smoothing needs it soon, and importing it takes as long as reading many frames.
+        threading.Thread(target=import_module, args=("scipy.signal",), daemon=True).start()
         self._refuse_raw_folder()
         check_name(self.settings.output)
         get_model(self.settings.solver)
@@ -221,9 +228,12 @@ class Registration:
         items = list(enumerate(self.paths))
         found: list[FrameInfo] = []
         self.monitor.start("inspect", len(items))
-        # Headers are short: large batches, or the scheduler costs more than the reading.
-        size = batch_size(len(items), self.executor.n_workers, largest=500)
-        for part in self.executor.run(frames.inspect_batch, batches_of(items, size), self.monitor):
+        # Headers are short: a few are read here while the workers start, many in large batches,
+        # or the scheduler would cost more than the reading.
+        few = len(items) <= FEW_HEADERS
+        executor = InProcessExecutor() if few else self.executor
+        size = batch_size(len(items), executor.n_workers, largest=500)
+        for part in executor.run(frames.inspect_batch, batches_of(items, size), self.monitor):
             found += part
             self.monitor.advance("inspect", len(part))
         found.sort(key=lambda f: f.index)

@@ -122,9 +122,10 @@ class MatchingSettings:
 
     matcher: str = setting(
         "auto",
-        "'brute_force' is exact, 'flann' is a k-d tree search, approximate and faster for many key "
-        "points; 'auto' takes the faster one",
-        choices=("auto", "flann", "brute_force"),
+        "'brute_force' compares all key points, 'flann' searches k-d trees, 'guided' compares "
+        "only those near where a rough transform expects them; 'auto' takes 'brute_force' for few "
+        "key points, else 'guided'",
+        choices=("auto", "guided", "flann", "brute_force"),
     )
     lowe_ratio: float = setting(
         0.7,

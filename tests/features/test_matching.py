@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from fibsem_dash.errors import ParameterError
-from fibsem_dash.features import KeyPoints, Matches, extract_keypoints, match_keypoints
+from fibsem_dash.features import KeyPoints, Matches, exhaustive, extract_keypoints, match_keypoints
 from fibsem_dash.features import matching as module
 from fibsem_dash.settings import MatchingSettings
 
 MakeKeyPoints = Callable[..., KeyPoints]
 EXACT = MatchingSettings(matcher="brute_force")
 TREES = MatchingSettings(matcher="flann")
+GUIDED = MatchingSettings(matcher="guided")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def assert_equal(first: Matches, second: Matches) -> None:
 
 
 def test_brute_force_equals_opencv(keypoints: KeyPoints, noisy: KeyPoints) -> None:
-    index, distances = module._search_exactly(keypoints.descriptors, noisy.descriptors)
+    index, distances = exhaustive.search_exhaustive(keypoints.descriptors, noisy.descriptors)
     known = cv2.BFMatcher(cv2.NORM_L2).knnMatch(
         keypoints.descriptors.astype(np.float32), noisy.descriptors.astype(np.float32), k=2
     )
@@ -46,7 +47,7 @@ def test_brute_force_is_the_same_in_any_number_of_blocks(
     keypoints: KeyPoints, noisy: KeyPoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = match_keypoints(keypoints, noisy, EXACT)
-    monkeypatch.setattr(module, "BRUTE_FORCE_ROWS", 37)
+    monkeypatch.setattr(exhaustive, "BRUTE_FORCE_ROWS", 37)
     assert_equal(match_keypoints(keypoints, noisy, EXACT), whole)
 
 
@@ -123,13 +124,48 @@ def test_flann_depends_on_its_seed_alone(
     assert_equal(match_keypoints(keypoints, noisy, TREES, seed=5), first)
 
 
-def test_auto_takes_the_trees_above_a_number_of_comparisons(
+def test_auto_is_exact_for_few_key_points_and_guided_for_many(
     keypoints: KeyPoints, noisy: KeyPoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert_equal(match_keypoints(keypoints, noisy), match_keypoints(keypoints, noisy, EXACT))
-    monkeypatch.setattr(module, "BRUTE_FORCE_PAIRS", 10)
+    monkeypatch.setattr(module, "GUIDED_PAIRS", 10)
+    assert_equal(match_keypoints(keypoints, noisy), match_keypoints(keypoints, noisy, GUIDED))
+
+
+def test_guided_matching_finds_what_the_exact_search_finds(
+    keypoints: KeyPoints, noisy: KeyPoints
+) -> None:
+    def distinctive(matches: Matches) -> set[tuple[int, int]]:
+        good = matches.below(0.7)
+        return set(zip(matches.src_index[good], matches.dst_index[good], strict=True))
+
+    exact = match_keypoints(keypoints, noisy, EXACT)
+    guided = match_keypoints(keypoints, noisy, GUIDED)
+    assert len(distinctive(exact) & distinctive(guided)) > 0.9 * len(distinctive(exact))
+    # The texture was not moved: every partner lies near its own place.
+    assert np.abs(guided.dst - guided.src).max() < 8
+
+
+def test_guided_matching_follows_a_large_jump(texture: np.ndarray) -> None:
+    jump = 60
+    first = extract_keypoints(texture[:, :-jump].copy())
+    second = extract_keypoints(texture[:, jump:].copy())
+    found = match_keypoints(first, second, GUIDED)
+    good = found.below(0.7)
+    assert good.sum() > 50
+    moved = (found.dst - found.src)[good]
+    np.testing.assert_allclose(np.median(moved, axis=0), [-jump, 0], atol=0.05)
+
+
+@pytest.mark.parametrize(("pairs", "other"), [(10**9, "brute_force"), (1, "flann")])
+def test_guided_matching_compares_all_where_no_rough_transform_is_found(
+    make_keypoints: MakeKeyPoints, monkeypatch: pytest.MonkeyPatch, pairs: int, other: str
+) -> None:
+    monkeypatch.setattr(module, "BRUTE_FORCE_PAIRS", pairs)
+    first, second = make_keypoints(40), make_keypoints(40, seed=1)
     assert_equal(
-        match_keypoints(keypoints, noisy, seed=3), match_keypoints(keypoints, noisy, TREES, seed=3)
+        match_keypoints(first, second, GUIDED, seed=3),
+        match_keypoints(first, second, MatchingSettings(matcher=other), seed=3),
     )
 
 
@@ -155,5 +191,5 @@ def test_matches_carry_the_positions_of_their_key_points(
 
 
 def test_an_unknown_matcher_is_refused(keypoints: KeyPoints) -> None:
-    with pytest.raises(ParameterError, match="auto, flann or brute_force"):
+    with pytest.raises(ParameterError, match="auto, guided, flann or brute_force"):
         match_keypoints(keypoints, keypoints, MatchingSettings(matcher="cuda"))

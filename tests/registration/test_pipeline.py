@@ -11,7 +11,7 @@ import mrcfile
 import numpy as np
 import pytest
 
-from fibsem_dash.compute.executor import open_executor
+from fibsem_dash.compute.cluster import open_executor
 from fibsem_dash.io.tables import read_csv, read_quality
 from fibsem_dash.phantom import PhantomResult
 from fibsem_dash.transforms import apply

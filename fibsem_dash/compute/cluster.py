@@ -1,0 +1,126 @@
+"""Dask clusters: processes of this machine, or a scheduler that runs already."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from fibsem_dash.compute.executor import DaskExecutor, Executor, InProcessExecutor, usable_cores
+from fibsem_dash.compute.progress import Monitor
+from fibsem_dash.errors import AccessError, RunError
+
+R = TypeVar("R")
+
+WARM_MODULES = ("cv2", "fibsem_dash.registration.keypoints", "fibsem_dash.registration.stack")
+"""What the first work of a worker would have to import."""
+
+
+class LocalClusterExecutor:
+    """Runs batches on processes of this machine, which start while the caller goes on.
+
+    Parameters
+    ----------
+    n_workers : int
+        Number of processes, with one thread each.
+    """
+
+    def __init__(self, n_workers: int) -> None:
+        self.n_workers = n_workers
+        self.description = f"{n_workers} worker process{'es' if n_workers > 1 else ''}"
+        self._cluster: Any = None
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="cluster-start")
+        self._client = self._starter.submit(self._start)
+
+    def _start(self) -> Any:
+        from distributed import Client, LocalCluster, fire_and_forget
+
+        # A terminal sends Ctrl-C to all processes. The workers inherit this thread's mask and stay
+        # deaf to it; the main thread hears it and stops them.
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        self._cluster = LocalCluster(
+            n_workers=self.n_workers,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+            host="127.0.0.1",
+            scheduler_kwargs={"dashboard": False},
+        )
+        client = Client(self._cluster)
+        for address in client.nthreads():
+            fire_and_forget(client.submit(_warm_up, pure=False, workers=[address]))
+        return client
+
+    def run(
+        self, function: Callable[[Any], R], batches: Iterable[Any], monitor: Monitor
+    ) -> Iterator[R]:
+        """Yield the function's result for each batch, in the order in which they finish."""
+        return DaskExecutor(self._client.result()).run(function, batches, monitor)
+
+    def close(self) -> None:
+        """Stop the processes."""
+        with contextlib.suppress(Exception):
+            self._client.result().close()
+        if self._cluster is not None:
+            self._cluster.close()
+        self._starter.shutdown()
+
+
+def _warm_up() -> None:
+    from importlib import import_module
+
+    for name in WARM_MODULES:
+        import_module(name)
+
+
+@contextlib.contextmanager
+def open_executor(workers: int | None = None, scheduler: str | None = None) -> Iterator[Executor]:
+    """Open the place where work runs, and close what was opened for it.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes of a local cluster; 0 runs everything in this process; None takes one per core.
+    scheduler : str, optional
+        Address of a running Dask scheduler, such as ``tcp://host:8786``; overrides `workers`.
+
+    Raises
+    ------
+    AccessError
+        When no scheduler answers at the address.
+    RunError
+        When the scheduler has no workers.
+    """
+    if scheduler is not None:
+        with _connect(scheduler) as client:
+            yield DaskExecutor(client)
+    elif workers == 0:
+        yield InProcessExecutor()
+    else:
+        with contextlib.closing(LocalClusterExecutor(workers or usable_cores())) as local:
+            yield local
+
+
+def _connect(address: str) -> Any:
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise AccessError(
+            f"no Dask scheduler answers at {address}",
+            found=str(error),
+            remedy="Check the address, and that the scheduler runs.",
+        ) from error
+    try:
+        client.wait_for_workers(1, timeout=60)
+    except TimeoutError:
+        client.close()
+        raise RunError(
+            "the Dask scheduler has no worker", remedy="Start workers, then try again."
+        ) from None
+    return client
