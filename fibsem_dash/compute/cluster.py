@@ -7,6 +7,8 @@ import logging
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from fibsem_dash.compute.executor import DaskExecutor, Executor, InProcessExecutor, usable_cores
@@ -31,6 +33,9 @@ class LocalClusterExecutor:
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
         self.description = f"{n_workers} worker process{'es' if n_workers > 1 else ''}"
+        # OpenCV puts a folder with a module `typing` on sys.path while it is imported, and new
+        # processes copy sys.path: it must be loaded before any is started.
+        import_module("cv2")
         self._cluster: Any = None
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="cluster-start")
         self._client = self._starter.submit(self._start)
@@ -41,6 +46,8 @@ class LocalClusterExecutor:
         # A terminal sends Ctrl-C to all processes. The workers inherit this thread's mask and stay
         # deaf to it; the main thread hears it and stops them.
         if hasattr(signal, "pthread_sigmask"):
+            # Started later, the tracker would lift the mask.
+            resource_tracker.ensure_running()
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._cluster = LocalCluster(
             n_workers=self.n_workers,
@@ -71,8 +78,6 @@ class LocalClusterExecutor:
 
 
 def _warm_up() -> None:
-    from importlib import import_module
-
     for name in WARM_MODULES:
         import_module(name)
 
