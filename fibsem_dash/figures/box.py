@@ -74,7 +74,8 @@ def draw_box(
     height, width = images[0].shape
     # One frame takes half a page, several share its width.
     panel = 7.0 if len(images) == 1 else max(15.0 / len(images), 4.0)
-    figure = new_figure(panel * len(images), min(max(panel * height / width, 2.0), 12.0) + 0.7)
+    side = min(max((panel - 0.6) * height / width, 1.5), 12.0)
+    figure = new_figure(panel * len(images), side + 0.6 + 0.25 * bool(title) + 0.2 * bool(titles))
     set_figure_title(figure, title)
     panels = figure.subplots(1, len(images), squeeze=False)[0]
     for k, (axes, image, box) in enumerate(zip(panels, images, boxes, strict=True)):

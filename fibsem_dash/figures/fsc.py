@@ -40,6 +40,7 @@ def draw_fsc(
     labels: Sequence[str] = ("Image 1", "Image 2"),
     *,
     title: str = "",
+    image_pixel_size_nm: float | None = None,
     high_is_dark: bool = True,
 ) -> Figure:
     """Draw a Fourier ring correlation, under the two images where they are given.
@@ -53,6 +54,9 @@ def draw_fsc(
     labels : sequence of two str
         Their names.
     title : str
+    image_pixel_size_nm : float, optional
+        For the scale bars, nm; that of the result by default. The halves of one frame have larger
+        pixels than the frame.
     high_is_dark : bool, default True
         High counts dark.
 
@@ -64,11 +68,12 @@ def draw_fsc(
     figure = new_figure(8.5, 8.6 if len(images) else 5.0)
     set_figure_title(figure, title)
     if len(images):
+        pixel = result.pixel_size_nm if image_pixel_size_nm is None else image_pixel_size_nm
         ratio = images[0].shape[0] / images[0].shape[1]
         grid = figure.add_gridspec(2, 2, height_ratios=(min(max(ratio, 0.3), 1.2), 0.95))
         for k, (image, label) in enumerate(zip(images, labels, strict=False)):
             panel = figure.add_subplot(grid[0, k])
-            show_image(panel, image, pixel_size_nm=result.pixel_size_nm, high_is_dark=high_is_dark)
+            show_image(panel, image, pixel_size_nm=pixel, high_is_dark=high_is_dark)
             set_title(panel, label)
         axes = figure.add_subplot(grid[1, :])
     else:

@@ -27,9 +27,10 @@ _WIDTH = 11.0
 _MARGIN = 0.15
 _ROW = 0.27
 _LINE = 0.19
-_CAPTION = 0.42
+_CAPTION = 0.56
 _MOST_NOTE_LINES = 4
 _COLUMNS = 3
+_LONGEST = 34
 
 
 def draw_snapshot(
@@ -142,7 +143,8 @@ def _draw_table(
         column, row = divmod(k, rows)
         left = _MARGIN + column * width
         middle = 1 - (top + (row + 0.5) * _ROW) / total
-        for x, text, colour in ((left, label, GREY), (left + 1.35, value, "black")):
+        shown = value if len(value) <= _LONGEST else value[: _LONGEST - 2] + " …"
+        for x, text, colour in ((left, label, GREY), (left + 1.35, shown, "black")):
             figure.text(
                 x / _WIDTH, middle, text, fontsize=NORMAL, color=colour, va="center"
             ).set_parse_math(False)
@@ -166,7 +168,8 @@ def _draw_caption(
     left, top = corner
     lines = (
         (f"Detector {letter}" + (f": {name}" if name else ""), 0.03, NORMAL, "bold"),
-        (f"{levels}; {remark}" if remark else levels, 0.23, SMALL, "normal"),
+        (levels, 0.22, SMALL, "normal"),
+        (remark, 0.37, SMALL, "normal"),
     )
     for text, below, size, weight in lines:
         colour = DETECTOR_COLOURS.get(letter, "black") if weight == "bold" else GREY
