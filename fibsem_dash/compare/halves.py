@@ -26,7 +26,7 @@ def even_and_odd_rows(image: object) -> tuple[NDArray[np.float64], NDArray[np.fl
 
     Returns
     -------
-    even, odd : ndarray, (y // 2 - 1 or y // 2, x // 2), float64
+    even, odd : ndarray, (y // 2 - 1, x // 2), float64
         With pixels of twice the size.
 
     Raises

@@ -22,6 +22,7 @@ from fibsem_dash.figures.style import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 _WIDTH = 11.0
 _MARGIN = 0.15
@@ -30,7 +31,7 @@ _LINE = 0.19
 _CAPTION = 0.56
 _MOST_NOTE_LINES = 4
 _COLUMNS = 3
-_LONGEST = 34
+_LABEL = 1.35
 
 
 def draw_snapshot(
@@ -76,7 +77,7 @@ def draw_snapshot(
     """
     if not images:
         raise ParameterError("A snapshot needs at least one detector")
-    lines = wrap_notes(notes, 150)
+    lines = wrap_notes(notes, 140)
     rows = -(-len(parameters) // _COLUMNS)
     height, width = next(iter(images.values())).shape
     stacked = len(images) == 1 or width >= 2 * height
@@ -106,7 +107,7 @@ def draw_snapshot(
         )
         caption = (captions or {}).get(letter, ("", ""))
         levels = _levels(limits[letter], high_is_dark)
-        _draw_caption(figure, (left, total - top), total, letter, caption, levels)
+        _draw_caption(figure, (left, total - top), total, letter, panel_width, caption, levels)
     return figure
 
 
@@ -122,9 +123,10 @@ def wrap_notes(notes: str, width: int) -> list[str]:
 
 
 def _draw_head(figure: Figure, total: float, title: str, lines: Sequence[str]) -> None:
-    figure.text(
+    head = figure.text(
         _MARGIN / _WIDTH, 1 - 0.12 / total, title, fontsize=LARGE, weight="bold", va="top"
-    ).set_parse_math(False)
+    )
+    _shorten(head, _WIDTH - 2 * _MARGIN)
     figure.text(
         _MARGIN / _WIDTH,
         1 - 0.38 / total,
@@ -143,11 +145,14 @@ def _draw_table(
         column, row = divmod(k, rows)
         left = _MARGIN + column * width
         middle = 1 - (top + (row + 0.5) * _ROW) / total
-        shown = value if len(value) <= _LONGEST else value[: _LONGEST - 2] + " …"
-        for x, text, colour in ((left, label, GREY), (left + 1.35, shown, "black")):
-            figure.text(
+        for x, text, colour, room in (
+            (left, label, GREY, _LABEL),
+            (left + _LABEL, value, "black", width - _LABEL),
+        ):
+            artist = figure.text(
                 x / _WIDTH, middle, text, fontsize=NORMAL, color=colour, va="center"
-            ).set_parse_math(False)
+            )
+            _shorten(artist, room - 0.08)
     from matplotlib.lines import Line2D
 
     for row in range(rows + 1):
@@ -161,6 +166,7 @@ def _draw_caption(
     corner: tuple[float, float],
     total: float,
     letter: str,
+    room: float,
     caption: tuple[str, str],
     levels: str,
 ) -> None:
@@ -173,7 +179,7 @@ def _draw_caption(
     )
     for text, below, size, weight in lines:
         colour = DETECTOR_COLOURS.get(letter, "black") if weight == "bold" else GREY
-        figure.text(
+        artist = figure.text(
             left / _WIDTH,
             (top - below) / total,
             text,
@@ -181,7 +187,20 @@ def _draw_caption(
             weight=weight,
             color=colour,
             va="top",
-        ).set_parse_math(False)
+        )
+        _shorten(artist, room)
+
+
+def _shorten(text: Text, width: float) -> None:
+    """Cut a text that is wider than so many inches, and let none of its signs begin a formula."""
+    text.set_parse_math(False)
+    figure = text.get_figure(root=True)
+    assert figure is not None
+    whole = text.get_text()
+    for length in range(len(whole) - 1, 0, -1):
+        if text.get_window_extent(dpi=figure.dpi).width <= width * figure.dpi:
+            return
+        text.set_text(whole[:length].rstrip() + " …")
 
 
 def _levels(limits: tuple[float, float], high_is_dark: bool) -> str:

@@ -163,24 +163,23 @@ def add_scale_bar(axes: Axes, width: int, height: int, pixel_size_nm: float) -> 
     """Draw a bar of a round length, about a fifth of the image; nothing without a pixel size."""
     if not (math.isfinite(pixel_size_nm) and pixel_size_nm > 0):
         return
-    from matplotlib.font_manager import FontProperties
-    from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+    from matplotlib.offsetbox import AnchoredOffsetbox, AuxTransformBox, TextArea, VPacker
+    from matplotlib.patches import Rectangle
 
     length = round_length(width * pixel_size_nm / 5)
-    bar = AnchoredSizeBar(
-        axes.transData,
-        length / pixel_size_nm,
-        format_length(length),
+    bar = AuxTransformBox(axes.transData)
+    thick = max(height, width) / 250
+    bar.add_artist(Rectangle((0, 0), length / pixel_size_nm, thick, facecolor="black", lw=0))
+    text = TextArea(format_length(length), textprops={"size": SMALL})
+    panel = AnchoredOffsetbox(
         "lower right",
+        child=VPacker(children=[bar, text], align="center", pad=0, sep=3),
         pad=0.3,
         borderpad=0.4,
-        sep=3,
         frameon=True,
-        size_vertical=max(height, width) / 250,
-        fontproperties=FontProperties(size=SMALL),
     )
-    bar.patch.set(alpha=0.8, linewidth=0)
-    axes.add_artist(bar)
+    panel.patch.set(alpha=0.8, linewidth=0)
+    axes.add_artist(panel)
 
 
 def round_length(length: float) -> float:
