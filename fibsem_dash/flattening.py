@@ -114,7 +114,9 @@ def fit_field(
     common = tuple(letter for letter in first.detectors if _all_store(frames, letter))
     letters = common if detectors is None else tuple(dict.fromkeys(detectors))
     degrees = [degree] * len(letters) if isinstance(degree, int) else list(degree)
-    if not letters or len(degrees) != len(letters):
+    if not letters:
+        raise ParameterError("The frames have no detector in common", path=first.path)
+    if len(degrees) != len(letters):
         raise ParameterError(
             "One degree per detector is needed", expected=len(letters), found=len(degrees)
         )

@@ -75,7 +75,7 @@ def draw_noise(
     _mask(upper[1], result.smoothed > result.high, HIGH)
     set_title(upper[1], "Signal (smoothed); blue below, red above the range")
     used = np.where(result.used, result.noise, np.nan)
-    show_image(upper[2], used, **options)
+    show_image(upper[2], used, grain=True, **options)
     _mask(upper[2], ~result.used, HIGH)
     set_title(upper[2], "Noise (image − signal)" + ("" if result.used.all() else "; red left out"))
     _draw_variance(lower[0], result)

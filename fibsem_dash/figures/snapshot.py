@@ -86,14 +86,15 @@ def draw_snapshot(
     # A tall frame must still fit a screen.
     panel_height = min(panel_width * height / width, 7.0)
     head = 0.42 + _LINE * len(lines) + _ROW * rows + 0.12
-    total = head + (panel_height + _CAPTION) * (len(images) if stacked else 1) + _MARGIN
+    step = panel_height + _CAPTION + _MARGIN
+    total = head + step * (len(images) if stacked else 1)
     figure = new_figure(_WIDTH, total, layout=None)
     _draw_head(figure, total, title, lines)
     _draw_table(figure, total, 0.42 + _LINE * len(lines), rows, parameters)
     for k, (letter, image) in enumerate(images.items()):
         row, column = (k, 0) if stacked else (0, k)
         left = _MARGIN + column * (panel_width + _MARGIN)
-        top = head + row * (panel_height + _CAPTION)
+        top = head + row * step
         box = (left, total - top - _CAPTION - panel_height, panel_width, panel_height)
         axes = figure.add_axes(
             (box[0] / _WIDTH, box[1] / total, box[2] / _WIDTH, box[3] / total), label=letter

@@ -95,7 +95,7 @@ def show_image(
     pixel_size_nm: float = 0.0,
     high_is_dark: bool = True,
     ticks: bool = False,
-    origin: tuple[int, int] = (0, 0),
+    grain: bool = False,
 ) -> AxesImage:
     """Show a grey image with its pixels as coordinates.
 
@@ -112,18 +112,18 @@ def show_image(
         High counts dark, as stained tissue looks in transmission; else bright.
     ticks : bool, default False
         Number the pixels along the edges.
-    origin : (int, int)
-        Pixel (x, y) of the frame that the first pixel of the image is.
+    grain : bool, default False
+        Leave pixels out where there are too many, instead of averaging: noise keeps its strength.
     """
     height, width = image.shape
-    left, top = origin
     low, high = display_limits(image) if limits is None else (float(v) for v in limits)
     shown = axes.imshow(
-        reduced(image),
+        image if grain else reduced(image),
+        interpolation="nearest" if grain else "auto",
         cmap="Greys" if high_is_dark else "Greys_r",
         vmin=low,
         vmax=high,
-        extent=(left - 0.5, left + width - 0.5, top + height - 0.5, top - 0.5),
+        extent=(-0.5, width - 0.5, height - 0.5, -0.5),
     )
     if ticks:
         axes.tick_params(labelsize=SMALL)
