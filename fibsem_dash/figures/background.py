@@ -15,6 +15,7 @@ from fibsem_dash.figures.style import (
     Y,
     add_legend,
     display_limits,
+    draw_notes,
     finite_span,
     format_number,
     new_figure,
@@ -89,8 +90,7 @@ def draw_background(
     set_title(below_right, f"Along y at x = {x[column]:g} px")
     add_legend(below_left)
     add_legend(below_right)
-    if fit.notes:
-        figure.supxlabel("\n".join(fit.notes), fontsize=7.5, color="#AA0000")
+    draw_notes(figure, fit.notes)
     return figure
 
 

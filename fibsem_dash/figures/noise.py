@@ -14,12 +14,12 @@ from fibsem_dash.figures.style import (
     NORMAL,
     REGIONS,
     RESULT,
-    SMALL,
     THRESHOLD,
     X_LIGHT,
     Y_LIGHT,
     Y,
     add_legend,
+    draw_notes,
     draw_rectangle,
     finite_span,
     format_number,
@@ -81,8 +81,7 @@ def draw_noise(
     _draw_variance(lower[0], result)
     _draw_histogram(lower[1], result)
     _draw_noise_histogram(lower[2], used)
-    if result.notes:
-        figure.supxlabel("\n".join(result.notes), fontsize=SMALL, color="#AA0000")
+    draw_notes(figure, result.notes)
     return figure
 
 
@@ -154,8 +153,7 @@ def draw_noise_rois(
     )
     text = ", ".join(f"{name} {format_number(value)}" for name, value in ratios)
     set_title(histogram, f"Amplitude over noise: {text}")
-    if result.notes:
-        figure.supxlabel("\n".join(result.notes), fontsize=SMALL, color="#AA0000")
+    draw_notes(figure, result.notes)
     return figure
 
 

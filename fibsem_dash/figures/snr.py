@@ -14,6 +14,7 @@ from fibsem_dash.figures.style import (
     X,
     Y,
     add_legend,
+    draw_notes,
     format_number,
     new_figure,
     set_figure_title,
@@ -77,8 +78,7 @@ def draw_snr(
     near.set_xlim(-_ZOOM - 0.5, _ZOOM + 0.5)
     add_legend(far, loc="upper right")
     add_legend(near, loc="upper left", title="signal / noise power", title_fontsize=7.5)
-    if result.notes:
-        figure.supxlabel("\n".join(result.notes), fontsize=7.5, color="#AA0000")
+    draw_notes(figure, result.notes)
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,17 @@ def set_figure_title(figure: Figure, text: str) -> None:
     """Put a title above all, every sign of it as it stands; nothing for an empty text."""
     if text:
         figure.suptitle(text, fontsize=LARGE, parse_math=False)
+
+
+def draw_notes(figure: Figure, notes: Sequence[str]) -> None:
+    """Write below a figure why its numbers are missing or doubtful, at most four lines."""
+    if notes:
+        width = int(figure.get_figwidth() * 17)
+        lines = [line for note in notes for line in textwrap.wrap(note, width)]
+        if len(lines) > 4:
+            lines = [*lines[:3], f"... and {len(lines) - 3} more lines"]
+        text = "\n".join(lines)
+        figure.supxlabel(text, fontsize=SMALL, color="#AA0000", parse_math=False)
 
 
 def style_axes(axes: Axes, x_label: str, y_label: str) -> None:

@@ -233,9 +233,11 @@ def test_missing_pixels_are_drawn(texture: np.ndarray) -> None:
 
 
 def test_notes_of_a_result_are_shown(texture: np.ndarray) -> None:
-    result = dataclasses.replace(autocorrelation_snr(texture), notes=("a reason $x",))
-    texts = [text.get_text() for text in draw_snr(result).texts]
-    assert any("a reason" in text for text in texts) or draw_snr(result).get_supxlabel()
+    notes = ("a reason $x", "long " * 120)
+    result = dataclasses.replace(autocorrelation_snr(texture), notes=notes)
+    shown = rendered(draw_snr(result)).get_supxlabel()
+    assert shown.startswith("a reason $x\nlong")
+    assert shown.count("\n") == 3
 
 
 def test_large_images_are_averaged_down() -> None:

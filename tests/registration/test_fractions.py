@@ -13,6 +13,7 @@ import pytest
 from fibsem_dash.compare import ncc
 from fibsem_dash.dataset import FIBSEMDataset
 from fibsem_dash.errors import ParameterError
+from fibsem_dash.figures import draw_fractions
 from fibsem_dash.numerics.notes import AnalysisWarning
 from fibsem_dash.phantom import PhantomResult
 from fibsem_dash.registration.canvas import Canvas
@@ -57,6 +58,13 @@ def test_known_ratios_give_the_known_share(plan: StackPlan) -> None:
     place = found.fit_improvement.argmax()
     assert found.fit_fractions[place] == pytest.approx(found.best_fraction, abs=0.01)
     assert found.notes == ()
+    figure = draw_fractions(found, title="shares")
+    figure.canvas.draw()
+    along, against = figure.axes
+    np.testing.assert_array_equal(along.lines[3].get_ydata(), found.snr[3])
+    np.testing.assert_array_equal(against.lines[0].get_ydata(), found.improvement)
+    np.testing.assert_array_equal(against.lines[1].get_ydata(), found.fit_improvement)
+    assert against.get_xlabel() == "Share of detector B"
 
 
 def test_covariances_equal_rendered_mixtures(plan: StackPlan) -> None:
@@ -100,6 +108,7 @@ def test_pairs_without_a_correlation_are_left_out() -> None:
     assert "2, 3" in found.notes[0]
     nothing = summarise(shares, (1,), np.full((3, 1), np.nan))
     assert np.isnan(nothing.best_fraction)
+    draw_fractions(nothing).canvas.draw()
 
 
 def test_parabola_has_a_vertex_only_inside_and_downwards() -> None:

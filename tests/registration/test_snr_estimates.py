@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fibsem_dash.errors import ParameterError
+from fibsem_dash.figures import draw_snr_estimates
 from fibsem_dash.numerics.notes import AnalysisWarning
 from fibsem_dash.registration.snr_estimates import default_frames, estimate_snrs
 from tests.frame_cases import detectors
@@ -32,6 +33,11 @@ def test_known_ratios_give_the_known_share(paths: list[str]) -> None:
     np.testing.assert_allclose([r.radial.snr for r in found.fused], 5.0, rtol=0.1)
     assert all(r.x.lags.size == r.x.autocorrelation.size > 100 for r in found.fused)
     assert found.notes == ()
+    figure = draw_snr_estimates(found)
+    figure.canvas.draw()
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert len(lines) == 9
+    np.testing.assert_array_equal(lines["B, y"].get_ydata(), [r.y.snr for r in found.b])
 
 
 def test_the_ratio_definition_and_a_given_share(paths: list[str]) -> None:
@@ -58,6 +64,7 @@ def test_one_detector_has_no_mixture(write_frame: Callable[..., str]) -> None:
     assert found.b == found.fused == ()
     assert np.isnan(found.fractions).all()
     assert np.isnan(found.fused_fraction)
+    draw_snr_estimates(found).canvas.draw()
 
 
 def test_frames_without_a_ratio_are_told_once(write_frame: Callable[..., str]) -> None:
