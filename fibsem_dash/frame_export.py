@@ -14,7 +14,7 @@ import numpy as np
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.figures.snapshot import draw_snapshot
 from fibsem_dash.image.contrast import to_8bit
-from fibsem_dash.image.thresholds import IntensityRange, intensity_range
+from fibsem_dash.image.thresholds import intensity_range
 from fibsem_dash.io.atomic import access_error, atomic_path, json_safe
 from fibsem_dash.io.raw_frame import RawFrame
 from fibsem_dash.io.tif import write_tif
@@ -259,8 +259,10 @@ def draw_frame_snapshot(
 
 
 def _limits(image: Any, thr_min: float, thr_max: float) -> tuple[float, float]:
-    found: IntensityRange = intensity_range(image, thr_min, thr_max)
-    return found.minimum, found.maximum
+    if not np.isfinite(image).any():
+        return 0.0, 1.0
+    low, high = intensity_range(image, thr_min, thr_max)
+    return low, high
 
 
 def snapshot_parameters(frame: RawFrame) -> list[tuple[str, str]]:

@@ -130,3 +130,21 @@ def test_box_is_drawn_on_the_frame(frame: FIBSEMFrame, tmp_path: Path) -> None:
     save_figure(drawn, tmp_path / "box.png", dpi=40)
     with pytest.raises(ParameterError):
         frame.draw_box((0, 1000, 0, 0))
+
+
+@pytest.mark.real
+def test_numbers_of_old_reports(shared: Path) -> None:
+    frame = FIBSEMFrame(shared / "data" / "dat" / "gemini_v9.dat")
+    assert frame.snr("A", reference=True).values == pytest.approx((99.2351, 90.7090, 80.6254), 1e-5)
+    assert frame.snr("B", reference=True).values == pytest.approx((3.81408, 3.71295, 3.71144), 1e-5)
+    noise = frame.noise("A", reference=True)
+    found = (noise.fitted_dark_count, noise.snr0, noise.snr1)
+    assert found == pytest.approx((-6741.689, 892.507, 450.762), 1e-5)
+    noise = frame.noise("B", reference=True)
+    found = (noise.fitted_dark_count, noise.snr0, noise.snr1)
+    assert found == pytest.approx((-5303.660, 29.1495, 5183.646), 1e-5)
+    fits = frame.fit_background(reference=True).fits
+    assert fits["A"].intercept == pytest.approx(1184.790182, 1e-8)
+    assert fits["B"].intercept == pytest.approx(495.088112, 1e-8)
+    both = frame.fsc(other_detector="B", reference=True)
+    assert both.bandwidth == pytest.approx(0.0204635, 1e-4)

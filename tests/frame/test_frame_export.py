@@ -153,3 +153,9 @@ def test_one_detector_of_a_dat_frame(write_frame: WriteFrame, tmp_path: Path) ->
     frame = FIBSEMFrame(write_frame("frame", {"B": detectors()["B"]}, **NAMES))
     frame.snapshot(tmp_path / "snap.jpg", dpi=40)
     assert [p.name for p in frame.save_tif(tmp_path / "out")] == ["frame_ESB @ 400 V.tif"]
+
+
+def test_a_frame_without_a_number_is_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "nan.tif"
+    write_tif(path, np.full((20, 30), np.nan, np.float32))
+    FIBSEMFrame(path).snapshot(tmp_path / "snap.png", dpi=30)
