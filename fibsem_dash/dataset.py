@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fibsem_dash.compute.executor import Executor
 from fibsem_dash.compute.progress import Monitor
+from fibsem_dash.errors import ParameterError
 from fibsem_dash.frame import FIBSEMFrame
 from fibsem_dash.io.mrc import MrcStack
 from fibsem_dash.io.tables import read_csv, read_quality
 from fibsem_dash.registration.chain import ChainResult
+from fibsem_dash.registration.conversion import ConversionResult, convert_to_tif
 from fibsem_dash.registration.data_range import StackRange
+from fibsem_dash.registration.fractions import FractionEvaluation, evaluate_detector_b_fractions
 from fibsem_dash.registration.frames import FrameInfo, find_frames
 from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.registration.pipeline import Registration, RunSummary
-from fibsem_dash.registration.stack_stage import StackSummary
+from fibsem_dash.registration.snr_estimates import Definition, SnrEstimates, estimate_snrs
+from fibsem_dash.registration.stack_stage import StackSummary, plan_stack
 from fibsem_dash.settings import RunSettings, update
 
 if TYPE_CHECKING:
@@ -144,3 +149,91 @@ class FIBSEMDataset:
         outputs = self.registration.store.read().get("outputs", [])
         name = next(name for name in outputs if name.endswith(".mrc"))
         return MrcStack(self.registration.store.file(name))
+
+    # -- analyses of the frames ------------------------------------------------------------------
+
+    def estimate_snrs(
+        self,
+        box: tuple[int, int, int, int] = (0, 0, 0, 0),
+        frames: Sequence[int] | None = None,
+        definition: Definition = "seed",
+        **options: Any,
+    ) -> SnrEstimates:
+        """Estimate the signal-to-noise ratio of both detectors and the share B should have.
+
+        Parameters
+        ----------
+        box : (top, height, left, width)
+            Part of the raw frames, px; all by default.
+        frames : sequence of int, optional
+            Places in the list; a tenth, the middle and nine tenths by default.
+        definition : {"seed", "ratio"}
+            How the share follows from the ratios.
+        **options : object
+            ``fraction``, ``extrapolation`` and others of
+            `fibsem_dash.registration.snr_estimates.estimate_snrs`.
+        """
+        run = self.registration
+        return estimate_snrs(
+            run.paths,
+            box,
+            frames,
+            definition=definition,
+            executor=run.executor,
+            monitor=run.monitor,
+            **options,
+        )
+
+    def evaluate_detector_b_fractions(
+        self, fractions: Sequence[float], frames: Sequence[int] | None = None
+    ) -> FractionEvaluation:
+        """Find the share of detector B for which neighbouring registered slices agree best.
+
+        Uses the transforms of this run, computed where they are missing, and the evaluation box of
+        its settings.
+
+        Parameters
+        ----------
+        fractions : sequence of float
+            Shares to try, 0 to 1, increasing; the first should be 0.
+        frames : sequence of int, optional
+            Frames, each compared with the one before it; all by default. Those that the run left
+            out are passed over.
+
+        Raises
+        ------
+        ParameterError
+            Where frames hold no detector B, or none of them is left; see
+            `fibsem_dash.registration.fractions.evaluate_detector_b_fractions`.
+        """
+        chain = self.process_transformation_matrix()
+        levels = self.measure_data_range()
+        run = self.registration
+        kept = [run.frames[k] for k in run.kept]
+        lacking = [frame.name for frame in kept if not {"A", "B"} <= set(frame.detectors)]
+        if lacking:
+            raise ParameterError(
+                "frames do not hold both detectors A and B", found=", ".join(lacking[:3])
+            )
+        output = replace(run.settings.output, z_bin=1, detector_b_fraction=0.0)
+        settings = replace(run.settings, output=output)
+        slices = None
+        if frames is not None:
+            wanted = set(frames)
+            slices = [n for n, frame in enumerate(kept) if n and frame.index in wanted]
+        return evaluate_detector_b_fractions(
+            fractions,
+            plan_stack(kept, chain.final, levels, settings),
+            slices,
+            executor=run.executor,
+            monitor=run.monitor,
+        )
+
+    def convert_to_tif(
+        self, folder: str | os.PathLike[str], detectors: Sequence[str] | None = None
+    ) -> ConversionResult:
+        """Write the raw pixels of all frames as TIFF into a folder; see `ConversionResult`."""
+        run = self.registration
+        return convert_to_tif(
+            run.paths, folder, detectors, executor=run.executor, monitor=run.monitor
+        )

@@ -19,6 +19,9 @@ STAGE_TITLES = {
     "chain": "Chain",
     "stack": "Writing stack",
     "evaluate": "Evaluating",
+    "convert": "Converting",
+    "snr": "Signal to noise",
+    "fractions": "Shares of B",
     "phantom": "Drawing phantom",
 }
 """What the stages are called on screen."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,9 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fibsem_dash.errors import FormatError, ParameterError
+from fibsem_dash.errors import ParameterError
 from fibsem_dash.io import open_frame
 from fibsem_dash.io.atomic import access_error
+from fibsem_dash.io.flatten_file import read_flatten
 from fibsem_dash.registration.canvas import Canvas
 from fibsem_dash.transforms.matrices import Array, translation
 
@@ -158,18 +158,7 @@ def load_flatten(path: str) -> dict[str, npt.NDArray[np.float32]]:
 @lru_cache(maxsize=2)
 def _flatten_factors(path: str, _mtime_ns: int, _size: int) -> dict[str, npt.NDArray[np.float32]]:
     # Time and size are there for the cache: long-lived workers must see a file that was replaced.
-    expected = "an NPZ file with arrays A, B, ..."
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            names = [name for name in stored.files if name in tuple("ABCD")]
-            factors = {name: stored[name].astype(np.float32) for name in names}
-    except OSError as error:
-        raise access_error(error, path) from error
-    except (ValueError, zipfile.BadZipFile, AttributeError):
-        raise FormatError("no flattening factors", path=path, expected=expected) from None
-    if not factors or any(f.ndim != 2 for f in factors.values()):
-        raise FormatError("no flattening factors", path=path, expected=expected)
-    return factors
+    return read_flatten(path)
 
 
 def _flatten(image: Image, factors: npt.NDArray[np.float32], dark: float) -> None:
