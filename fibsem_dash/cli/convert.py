@@ -10,7 +10,7 @@ from typing import Any
 from fibsem_dash.cli.frame_options import letters_of
 from fibsem_dash.cli.options import add_compute_options
 from fibsem_dash.cli.terminal import TerminalMonitor
-from fibsem_dash.compute.executor import open_executor
+from fibsem_dash.compute.cluster import open_executor
 
 _MOST_SHOWN = 10
 

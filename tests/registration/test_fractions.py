@@ -42,7 +42,9 @@ def plan(write_frame: Callable[..., str]) -> StackPlan:
     # An 8-bit output must not round what is measured.
     render = RenderSettings(Canvas(SHAPE), "uint8", order=1, grey_range=(0.0, 4000.0))
     shape = (5, *SHAPE)
-    return StackPlan(tuple(jobs), render, shape, np.dtype("uint8"), (8, 8, 8), "", "name", "key")
+    return StackPlan(
+        tuple(jobs), render, shape, np.dtype("uint8"), (8, 8, 8), "", "name", "label", "key"
+    )
 
 
 def test_known_ratios_give_the_known_share(plan: StackPlan) -> None:
