@@ -281,7 +281,7 @@ class HeaderReader(param.Parameterized):
 
 
 def _on_document(document: Any, callback: Callable[[], None]) -> None:
-    """Call back with the document locked, as changes of its models demand; never on a closed tab."""
+    """Call back with the document locked, as its models demand; never on a closed tab."""
     if document is None or document.session_context is None:
         callback()
     elif not document.session_context.destroyed:

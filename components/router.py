@@ -94,6 +94,9 @@ class Router:
             return
         values = parse_query(search, self.pages)
         folder = values.pop("folder", None)
+        if folder:
+            # A pattern belongs to its folder: that of the folder before is not kept.
+            values.setdefault("pattern", "")
         self._applying = True
         try:
             self.session.param.update(**values)

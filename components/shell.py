@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from urllib.parse import urlencode
 
 import panel as pn
 import panel_material_ui as pmui
@@ -14,6 +15,8 @@ from components.pages import PAGES
 from components.pages.base import Page
 from components.router import Router, parse_query
 from components.session import Session
+from components.widgets.activity_view import ActivityView
+from components.widgets.plain import one_line, plain
 from fibsem_dash.compute.executor import describe_error
 
 log = logging.getLogger(__name__)
@@ -54,11 +57,14 @@ class Shell:
         self.start(search)
 
     def _build_view(self) -> pmui.Page:
-        stack_name = pmui.Typography(
+        # Plain text: a folder may be called anything.
+        stack_name = pn.pane.Str(
             pn.bind(_stack_line, self.session.param.folder, self.session.param.frames),
-            variant="body2",
-            sx={"color": "white", "alignSelf": "center"},
+            styles={"color": "white", "font-size": "14px", "white-space": "nowrap"},
+            align="center",
+            margin=(0, 12),
         )
+        self.activity = ActivityView()
         help_button = pmui.IconButton(
             icon="help_outline", description="Help for this page (?)", color="light"
         )
@@ -77,6 +83,7 @@ class Shell:
                 pn.Row(
                     stack_name,
                     pn.Spacer(sizing_mode="stretch_width"),
+                    self.activity,
                     help_button,
                     sizing_mode="stretch_width",
                 )
@@ -104,7 +111,7 @@ class Shell:
             page = self.pages.get(key) or self._build(key)
             page.on_enter()
             self.content[:] = [page]
-        except Exception as error:  # noqa: BLE001 - the page must stay alive
+        except Exception as error:
             log.exception("page %s failed", key)
             self.content[:] = [failed_page(error)]
 
@@ -144,7 +151,7 @@ class Shell:
 
     def _on_error(self, event: Any) -> None:
         if event.new and pn.state.notifications is not None:
-            pn.state.notifications.error(event.new, duration=0)
+            pn.state.notifications.error(one_line(event.new), duration=0)
             self.session.error = ""
 
 
@@ -152,7 +159,7 @@ def failed_page(error: BaseException) -> Any:
     """Return what is shown in place of a page that cannot be built."""
     return pn.Column(
         pmui.Alert(
-            f"This page could not be shown: {describe_error(error)}",
+            f"This page could not be shown: {plain(describe_error(error))}",
             severity="error",
             sizing_mode="stretch_width",
         ),
@@ -165,7 +172,7 @@ def _stack_line(folder: str, frames: list[Any]) -> str:
     if not folder:
         return "no stack open"
     name = folder.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1]
-    return f"{name}  ·  {len(frames)} frames"
+    return f"{one_line(name)}  ·  {len(frames)} frames"
 
 
 def report_exception(error: BaseException) -> None:
@@ -179,9 +186,7 @@ def build() -> Any:
     """Build the application for the session that Panel is serving."""
     pn.extension(*EXTENSIONS, notifications=True, exception_handler=report_exception)
     arguments = pn.state.session_args or {}
-    search = "?" + "&".join(
-        f"{key}={value.decode('utf-8', 'replace')}"
-        for key, values in arguments.items()
-        for value in values[-1:]
-    )
-    return Shell(search=search).view
+    search = "?" + urlencode({key: values[-1] for key, values in arguments.items() if values})
+    shell = Shell(search=search)
+    shell.activity.start()
+    return shell.view

@@ -22,3 +22,12 @@ RUNS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", "#000000",
 )  # fmt: skip
 """Runs, in order."""
+
+TELEMETRY = "#5B7DB1"
+"""Steel blue: what the microscope recorded about itself."""
+
+CURSOR = "#8C8C8C"
+"""Grey: the frame under the cursor, in every per-frame curve."""
+
+GAP, BAD = "#E69F00", "#B0413E"
+"""Orange: missing frames; dark red: frames that cannot be used."""

@@ -8,6 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
+from components.widgets.plain import plain
 from components.work import LatestWork
 
 
@@ -55,7 +56,7 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
         if any(event.name == "done_count" for event in events):
             self.param.update(has_content=True, stale=False)
         self.bar.visible = self.work.busy
-        self.alert.param.update(object=self.work.error, visible=bool(self.work.error))
+        self.alert.param.update(object=plain(self.work.error), visible=bool(self.work.error))
         self.note.visible = self.stale and not self.work.busy
         self.content.visible = self.has_content
         self.empty.visible = not self.has_content and not self.work.error

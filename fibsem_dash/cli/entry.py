@@ -7,14 +7,14 @@ import sys
 from collections.abc import Sequence
 
 from fibsem_dash._version import __version__
-from fibsem_dash.cli import demo, evaluate, info, phantom, register, settings
+from fibsem_dash.cli import demo, evaluate, info, phantom, register, serve, settings
 from fibsem_dash.compute.progress import Cancelled
 from fibsem_dash.errors import FibsemDashError, ParameterError
 
 EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_FAILED_PAIRS, EXIT_STOPPED = 0, 1, 2, 3, 130
 """Exit codes: everything finished; an error; a usage error; frames or pairs failed; Ctrl-C."""
 
-COMMANDS = (demo, info, phantom, register, evaluate, settings)
+COMMANDS = (demo, serve, info, phantom, register, evaluate, settings)
 """Modules of the subcommands, each with `add_parser` and `run`."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
+import itertools
 import os
 import re
 from collections import Counter
@@ -141,9 +142,7 @@ def list_frames(
 
 
 def _find_below(root: Path, pattern: str) -> list[Path]:
-    names = [
-        os.path.join(folder, name) for folder, _, files in os.walk(root) for name in files
-    ]
+    names = [os.path.join(folder, name) for folder, _, files in os.walk(root) for name in files]
     for wanted in ([pattern],) if pattern else (SUFFIXES[:1], SUFFIXES[1:]):
         found = [
             Path(name)
@@ -189,7 +188,7 @@ def frame_numbers(names: Sequence[str]) -> list[int | None] | None:
         return None
     column = distinct.index(max(distinct))
     values = sorted({p[column] for p in alike})
-    steps = Counter(b - a for a, b in zip(values, values[1:], strict=False))
+    steps = Counter(b - a for a, b in itertools.pairwise(values))
     if steps[1] * 2 < len(values) - 1:
         return None
     return [p[column] if len(p) == length else None for p in parts]
@@ -232,7 +231,7 @@ def _gaps(numbers: Sequence[int | None]) -> tuple[tuple[int, int, int], ...]:
     known = sorted((number, index) for index, number in enumerate(numbers) if number is not None)
     return tuple(
         (index, number + 1, following - 1)
-        for (number, index), (following, _) in zip(known, known[1:], strict=False)
+        for (number, index), (following, _) in itertools.pairwise(known)
         if following - number > 1
     )
 
@@ -246,10 +245,8 @@ def _problems(
         # None can be read, or no size has the majority: the frames themselves tell the former.
         checked = list(frames)
     problems = []
-    first_with: dict[int, str] = {}
-    for before, frame, number in zip(
-        frames, checked, numbers or [None] * len(frames), strict=True
-    ):
+    first_with: dict[int, FrameInfo] = {}
+    for before, frame, number in zip(frames, checked, numbers or [None] * len(frames), strict=True):
         if not before.usable:
             kind = "empty file" if frame.identity[1] == 0 else "unreadable"
             problems.append(Problem(frame.index, frame.name, kind, frame.reason))
@@ -257,9 +254,9 @@ def _problems(
             problems.append(Problem(frame.index, frame.name, "odd size", frame.reason))
         if number is None:
             continue
-        other = first_with.setdefault(number, frame.name)
-        if other is not frame.name:
-            reason = f"number {number} is also that of {other}"
+        other = first_with.setdefault(number, frame)
+        if other is not frame:
+            reason = f"number {number} is also that of {other.name}"
             problems.append(Problem(frame.index, frame.name, "duplicate number", reason))
     return tuple(problems)
 
