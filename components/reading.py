@@ -213,11 +213,19 @@ class HeaderReader(param.Parameterized):
         self.param.update(busy=True, error="")
         job = partial(self._work, self._generation, work)
         try:
-            loop = asyncio.get_running_loop()
+            asyncio.get_running_loop()
         except RuntimeError:
             self._finish(self._generation, job())
             return
-        task = loop.create_task(self._follow(self._generation, job, pn.state.curdoc))
+        begin = partial(self._begin, self._generation, job, pn.state.curdoc)
+        if pn.state.curdoc is None or pn.state.loaded:
+            begin()
+        else:
+            # The address names a folder: what changes before the page is drawn may be lost.
+            pn.state.onload(begin)
+
+    def _begin(self, generation: int, job: Callable[[], Any], document: Any) -> None:
+        task = asyncio.get_running_loop().create_task(self._follow(generation, job, document))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

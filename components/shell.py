@@ -16,7 +16,7 @@ from components.pages.base import Page
 from components.router import Router, parse_query
 from components.session import Session
 from components.widgets.activity_view import ActivityView
-from components.widgets.plain import one_line, plain
+from components.widgets.plain import one_line, plain, plain_text
 from fibsem_dash.compute.executor import describe_error
 
 log = logging.getLogger(__name__)
@@ -58,9 +58,9 @@ class Shell:
 
     def _build_view(self) -> pmui.Page:
         # Plain text: a folder may be called anything.
-        stack_name = pn.pane.Str(
+        stack_name = plain_text(
             pn.bind(_stack_line, self.session.param.folder, self.session.param.frames),
-            styles={"color": "white", "font-size": "14px", "white-space": "nowrap"},
+            {"color": "white"},
             align="center",
             margin=(0, 12),
         )
@@ -126,8 +126,12 @@ class Shell:
             self.session.page = self._keys[int(index)]
 
     def _open_folder(self, folder: str) -> None:
-        page = self.pages.get("data") or self._build("data")
-        page.open_folder(folder)  # type: ignore[attr-defined]
+        try:
+            page = self.pages.get("data") or self._build("data")
+            page.open_folder(folder)  # type: ignore[attr-defined]
+        except Exception as error:
+            log.exception("the folder of the address could not be opened")
+            self.session.error = describe_error(error)
 
     def on_key(self, key: str) -> None:
         """React to a key: frame steps and help here, the rest on the page."""

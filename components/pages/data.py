@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
@@ -16,17 +18,16 @@ from components.session import Session
 from components.widgets.folder_picker import FolderPicker
 from components.widgets.frame_table import (
     FRAME_COLUMNS,
-    PROBLEM_COLUMNS,
     frames_frame,
     names_frame,
     plain_table,
     problems_frame,
 )
-from components.widgets.plain import plain
+from components.widgets.plain import plain, plain_text
 from components.widgets.run_picker import RunPicker
 from components.widgets.telemetry_view import TelemetryView
 from components.widgets.tiles import Tiles
-from fibsem_dash.registration.listing import FolderSummary, format_time, telemetry
+from fibsem_dash.registration.listing import FolderSummary, Problem, format_time, telemetry
 from fibsem_dash.units import format_bytes, format_duration
 
 FIELD_WIDTH = CONTROL_WIDTH - 56
@@ -111,7 +112,7 @@ class DataPage(Page):
         self.bar = pmui.LinearProgress(
             value=0, variant="determinate", sizing_mode="stretch_width", margin=(0, 4)
         )
-        self.progress_text = pn.pane.Str("", sizing_mode="stretch_width", margin=(8, 4))
+        self.progress_text = plain_text("", sizing_mode="stretch_width", margin=(8, 4))
         self.stop_button = pmui.Button(
             label="Stop", icon="stop", variant="outlined", size="small", margin=(2, 4)
         )
@@ -120,9 +121,7 @@ class DataPage(Page):
             pn.Row(self.progress_text, self.stop_button, sizing_mode="stretch_width"), self.bar,
             visible=False, sizing_mode="stretch_width", margin=(0, 0, 8, 0),
         )  # fmt: skip
-        self.heading = pn.pane.Str(
-            "", sizing_mode="stretch_width", margin=(10, 4), styles=_ELLIPSIS
-        )
+        self.heading = plain_text("", _HEADING, sizing_mode="stretch_width", margin=(10, 4))
         self.open_button = pmui.Button(label="Open", icon="arrow_forward", width=110, margin=(4, 4))
         self.open_button.on_click(lambda _event: self._go_on())
         self.open_button.visible = any(
@@ -130,35 +129,28 @@ class DataPage(Page):
         )
         self.head = pn.Row(self.heading, self.open_button, sizing_mode="stretch_width", margin=0)
         self.tiles = Tiles()
-        self.frame_table = plain_table(
-            FRAME_COLUMNS, self._on_frame_row, 12, {"#": 64, "File": 300}, ("#", "Size (MB)")
-        )
-        self.problem_table = plain_table(
-            PROBLEM_COLUMNS, self._on_problem_row, 6, {"#": 64, "File": 260}, ("#",)
-        )
+        self.frame_table = self._make_frame_table(pd.DataFrame(columns=list(FRAME_COLUMNS)))
+        self.problem_table = self._make_problem_table(())
         self.curves = TelemetryView(self.session)
-        self._arrange_main()
-
-    def _arrange_main(self) -> None:
-        self.problems = _section("Problems", self.problem_table)
-        self.problems.visible = False
-        self.list = _section("Frames", self.frame_table)
-        self.telemetry = _section("From the headers", self.curves)
-        # Side by side where there is room, below each other on a small screen.
-        for part, basis in ((self.list, "620px"), (self.telemetry, "560px")):
-            part.styles = {"flex": f"1 1 {basis}", "min-width": "0"}
-        self.both = pn.FlexBox(
-            self.list, self.telemetry, gap="16px", sizing_mode="stretch_width", margin=0,
-            align_items="flex-start",
-        )  # fmt: skip
-        self.content = pn.Column(
-            self.head, self.tiles, self.problems, self.both, sizing_mode="stretch_width",
-            visible=False, margin=0,
-        )  # fmt: skip
         self.empty = empty_state(
             "Choose a folder with one file per frame on the left, or look at the demo first.",
             self._demo_button(variant="outlined", margin=(16, 0)),
         )
+        self.body = pn.Column(self.empty, sizing_mode="stretch_width", margin=0)
+
+    def _make_frame_table(self, rows: pd.DataFrame) -> pn.widgets.Tabulator:
+        return plain_table(
+            rows,
+            self._on_frame_row,
+            page_size=12,
+            selected=self.session.frame if self.session.frames else None,
+            widths={"#": 64, "File": 270},
+            right=("#", "Size (MB)"),
+        )
+
+    def _make_problem_table(self, problems: Sequence[Problem]) -> pn.widgets.Tabulator:
+        rows = problems_frame(problems)
+        return plain_table(rows, self._on_problem_row, 6, None, {"#": 64, "File": 270}, ("#",))
 
     def controls(self) -> list[Any]:
         """Return the cards of the control column."""
@@ -167,7 +159,7 @@ class DataPage(Page):
     def main(self) -> Any:
         """Return progress, messages and what is known about the frames."""
         return pn.Column(
-            self.alert, self.note, self.progress, self.empty, self.content,
+            self.alert, self.note, self.progress, self.body,
             sizing_mode="stretch_both", scroll="y-auto", margin=(6, 12),
         )  # fmt: skip
 
@@ -230,12 +222,11 @@ class DataPage(Page):
     def _show_names(self) -> None:
         """Show the list while the headers are still being read."""
         folder, paths = self.reader.found
-        self.frame_table.value = names_frame(paths)
         self.heading.object = folder
-        self.tiles.show([("Frames found", f"{len(paths):,}".replace(",", " "), False)])
+        self.tiles.show([("Frames found", str(len(paths)), False)])
         self.open_button.disabled = True
-        self.problems.visible = self.telemetry.visible = False
-        self.empty.visible, self.content.visible = False, True
+        self.frame_table = self._make_frame_table(names_frame(paths))
+        self.body[:] = [self.head, self.tiles, _section("Frames", self.frame_table)]
 
     def _on_error(self, event: Any) -> None:
         self._on_error_text(event.new)
@@ -248,30 +239,32 @@ class DataPage(Page):
     def _on_result(self, event: Any) -> None:
         reading: Reading = event.new
         self.alert.visible = False
-        self._show(reading)
         if not self._keep_frame:
             self.session.frame = 0
         self.session.pattern = self._asked[0]
         self.session.open_frames(reading.folder, list(reading.frames))
+        self._show(reading)
         self.picker.recent.add(reading.folder)
         self.picker.refresh_recent()
         self.picker.browse(self.session.config.confine(reading.folder))
-        self._on_frame()
 
     def _show(self, reading: Reading) -> None:
         summary = reading.summary
         self.heading.object = reading.folder
         self.tiles.show(summary_tiles(summary))
-        self.problem_table.value = problems_frame(summary.problems)
-        self.problems.visible = bool(summary.problems)
-        self.frame_table.value = frames_frame(reading.frames)
         bad = [frame.index for frame in reading.frames if not frame.usable]
         self.curves.set_data(telemetry(reading.frames), summary.gaps, bad)
-        self.telemetry.visible = bool(self.curves.columns)
         text = self._remark(reading)
         self.note.param.update(object=plain(text), visible=bool(text))
         self.open_button.disabled = False
-        self.empty.visible, self.content.visible = False, True
+        # New tables in place of new data: a table that is still being drawn takes none.
+        self.frame_table = self._make_frame_table(frames_frame(reading.frames))
+        self.problem_table = self._make_problem_table(summary.problems)
+        parts = [_section("Frames", self.frame_table)]
+        if self.curves.columns:
+            parts.append(_section("From the headers", self.curves))
+        problems = [_section("Problems", self.problem_table)] if summary.problems else []
+        self.body[:] = [self.head, self.tiles, *problems, _side_by_side(parts)]
 
     def _remark(self, reading: Reading) -> str:
         parts = []
@@ -313,10 +306,7 @@ class DataPage(Page):
         self.session.page = "header"
 
 
-_ELLIPSIS = {
-    "overflow": "hidden", "text-overflow": "ellipsis", "white-space": "nowrap",
-    "direction": "ltr", "font-size": "15px", "font-weight": "500",
-}  # fmt: skip
+_HEADING = {"font-size": "15px", "font-weight": "500"}
 
 
 def _demo_text(width: int) -> Any:
@@ -332,6 +322,15 @@ def _demo_text(width: int) -> Any:
 def _section(title: str, *objects: Any) -> pn.Column:
     heading = pmui.Typography(title, variant="subtitle1", margin=(14, 4, 4, 4))
     return pn.Column(heading, *objects, sizing_mode="stretch_width", margin=0)
+
+
+def _side_by_side(parts: Sequence[Any]) -> Any:
+    """Put parts beside each other where there is room, below each other on a small screen."""
+    for part in parts:
+        part.styles = {"flex": "1 1 600px", "min-width": "0"}
+    return pn.FlexBox(
+        *parts, gap="16px", sizing_mode="stretch_width", margin=0, align_items="flex-start"
+    )
 
 
 def progress_line(name: str, done: int, total: int, rate: float, left_s: float) -> str:

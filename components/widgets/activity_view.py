@@ -8,6 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from components.activity import ACTIVITIES, Activities
+from components.widgets.plain import plain_text
 
 POLL_MS = 500
 """How often a tab looks whether something changed."""
@@ -26,7 +27,7 @@ class ActivityView(pn.viewable.Viewer):  # type: ignore[misc]
         super().__init__(**values)
         self._activities = activities
         self._seen = -1
-        self.text = pn.pane.Str("", styles={"color": "white", "font-size": "13px"}, margin=(0, 8))
+        self.text = plain_text("", {"color": "white", "font-size": "13px"}, margin=(0, 8))
         self.spinner = pmui.CircularProgress(size=18, color="light", margin=0)
         self._layout = pn.Row(
             self.spinner, self.text, visible=False, align="center", margin=(0, 12)

@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 
 from components.config import ServerConfig
 from components.reading import subfolders
+from components.widgets.plain import plain_text
 from fibsem_dash.errors import AccessError
 from fibsem_dash.io.atomic import write_json
 
@@ -92,15 +93,12 @@ class FolderPicker(pn.viewable.Viewer):  # type: ignore[misc]
             icon="arrow_upward", description="Folder above", size="small", margin=(0, 0)
         )
         self.up.on_click(lambda _event: self.go_up())
-        self.place = pn.pane.Str(
-            "", width=width - 44, margin=(8, 4),
-            styles={"overflow": "hidden", "text-overflow": "ellipsis", "white-space": "nowrap"},
-        )  # fmt: skip
+        self.place = plain_text("", width=width - 44, margin=(8, 4))
         self.list = pmui.MenuList(
             items=[], dense=True, highlight=False, sizing_mode="stretch_width", margin=0
         )
         self.list.param.watch(self._on_clicked, "active")
-        self.nothing = pn.pane.Str("No folders inside", margin=(6, 12), styles={"opacity": "0.65"})
+        self.nothing = plain_text("No folders inside", {"opacity": "0.65"}, margin=(6, 12))
         box = pn.Column(
             self.list, self.nothing, height=170, width=width, margin=(0, 8), scroll="y-auto",
             styles={"border": "1px solid rgba(128,128,128,0.35)", "border-radius": "4px"},

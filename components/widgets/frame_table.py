@@ -20,6 +20,14 @@ RUN_COLUMNS = ("Run", "State", "Frames", "Begun", "Finished")
 
 PLAIN = {"type": "plaintext"}
 
+COMPACT = """
+.tabulator { font-size: 13px; }
+.tabulator .tabulator-row .tabulator-cell, .tabulator .tabulator-header .tabulator-col
+  .tabulator-col-content { padding: 4px 8px; }
+.tabulator .tabulator-row { min-height: 0; }
+"""
+"""Rows as high as their text."""
+
 
 def names_frame(paths: Sequence[Path]) -> pd.DataFrame:
     """Return the table of frames while only their names are known."""
@@ -80,9 +88,10 @@ def _short_time(iso: str) -> str:
 
 
 def plain_table(
-    columns: Sequence[str],
+    rows: pd.DataFrame,
     on_row: Callable[[int], None],
     page_size: int,
+    selected: int | None = None,
     widths: dict[str, Any] | None = None,
     right: Sequence[str] = (),
 ) -> pn.widgets.Tabulator:
@@ -90,29 +99,35 @@ def plain_table(
 
     Parameters
     ----------
-    columns : sequence of str
-        Names of the columns.
+    rows : pandas.DataFrame
+        What it shows.
     on_row : callable
         Told the place of a row that was clicked.
     page_size : int
         Rows sent at a time.
+    selected : int, optional
+        Row that is marked at first; the page that has it is shown.
     widths : dict, optional
         Widths of columns, px.
     right : sequence of str
         Columns of numbers.
     """
+    marked = selected if selected is not None and selected < len(rows) else None
     table = pn.widgets.Tabulator(
-        pd.DataFrame(columns=list(columns)),
+        rows,
         show_index=False,
         disabled=True,
         selectable=1,
-        pagination="remote",
+        selection=[] if marked is None else [marked],
+        pagination="remote" if len(rows) > page_size else None,
         page_size=page_size,
+        page=1 + (marked or 0) // page_size,
         layout="fit_data_stretch",
-        formatters=dict.fromkeys(columns, PLAIN),
+        formatters=dict.fromkeys(rows.columns, PLAIN),
         text_align=dict.fromkeys(right, "right"),
         widths=widths or {},
         sizing_mode="stretch_width",
+        stylesheets=[COMPACT],
         theme="simple",
         margin=0,
     )

@@ -8,7 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from components.session import Session
-from components.widgets.frame_table import RUN_COLUMNS, plain_table, runs_frame
+from components.widgets.frame_table import plain_table, runs_frame
 from fibsem_dash.errors import AccessError
 from fibsem_dash.registration.run_list import RunInfo, list_runs
 
@@ -30,28 +30,29 @@ class RunPicker(pn.viewable.Viewer):  # type: ignore[misc]
         super().__init__(**values)
         self.session = session
         self.runs: list[RunInfo] = []
-        self.table = plain_table(RUN_COLUMNS, self._on_row, 8, {"Run": 120, "State": 62})
-        self.table.param.update(
-            width=width, sizing_mode="fixed", margin=(4, 8),
-            hidden_columns=[name for name in RUN_COLUMNS if name not in SHOWN],
-        )  # fmt: skip
+        self._width = width
+        self.table = self._make_table()
         self.resume = pmui.Button(
             label="Resume", icon="play_arrow", width=width, margin=(8, 8), disabled=True
         )
         self.resume.on_click(lambda _event: self.open())
         self.text = pmui.Typography("", variant="body2", width=width, margin=(4, 8))
-        self._layout = pn.Column(self.text, self.table, self.resume, margin=0)
+        self._layout = pn.Column(self.text, margin=0)
         session.param.watch(lambda _event: self._say(), "run_folder")
 
     def refresh(self) -> None:
         """Look for run folders again."""
         self.runs = list_runs(self.session.config.run_root)
-        self.table.param.update(
-            value=runs_frame(self.runs, self.session.config.run_root), selection=[]
-        )
+        self.table = self._make_table()
         self.resume.disabled = True
-        self.table.visible = self.resume.visible = bool(self.runs)
+        self._layout[:] = [self.text, self.table, self.resume] if self.runs else [self.text]
         self._say()
+
+    def _make_table(self) -> Any:
+        rows = runs_frame(self.runs, self.session.config.run_root)
+        table = plain_table(rows[list(SHOWN)], self._on_row, 8, None, {"Run": 112, "State": 60})
+        table.param.update(width=self._width, sizing_mode="fixed", margin=(4, 8))
+        return table
 
     def _say(self) -> None:
         if not self.runs:

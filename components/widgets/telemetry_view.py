@@ -21,6 +21,7 @@ from components.plots.telemetry import (
     visible_data,
 )
 from components.session import Session
+from components.widgets.plain import plain_text
 
 SHOWN_FIRST = ("working_distance_mm", "milling_y_voltage_v", "time_between_frames_s")
 """Curves of a stack that was just opened."""
@@ -106,7 +107,7 @@ class TelemetryView(pn.viewable.Viewer):  # type: ignore[misc]
     def _arrange(self) -> None:
         wanted = [name for name in CURVES if name in self.choice.value and name in self.columns]
         self.plots[:] = [self._figure(name) for name in wanted] or [
-            pn.pane.Str("Choose a curve above.", margin=(10, 12))
+            plain_text("Choose a curve above.", margin=(10, 12))
         ]
 
     def _refine(self, start: float, end: float) -> None:
