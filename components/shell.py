@@ -66,7 +66,7 @@ class Shell:
         )
         self.activity = ActivityView()
         help_button = pmui.IconButton(
-            icon="help_outline", description="Help for this page (?)", color="light"
+            icon="help_outline", description="Help for this page (?)", sx={"color": "white"}
         )
         help_button.on_click(lambda _event: self.open_help())
         self.help_text = pn.pane.Markdown("", sizing_mode="stretch_width")

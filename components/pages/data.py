@@ -142,9 +142,9 @@ class DataPage(Page):
         return plain_table(
             rows,
             self._on_frame_row,
-            page_size=12,
+            page_size=10,
             selected=self.session.frame if self.session.frames else None,
-            widths={"#": 64, "File": 270},
+            widths={"#": 64, "File": 260, "State": 76},
             right=("#", "Size (MB)"),
         )
 
@@ -347,7 +347,7 @@ def summary_tiles(summary: FolderSummary) -> list[tuple[str, str, bool]]:
     """Return label, value and whether it deserves attention for each number of a summary."""
     height, width = summary.shape
     n_bad = len({problem.index for problem in summary.problems})
-    gaps = f"{len(summary.gaps)}, {summary.n_missing} numbers missing" if summary.gaps else "none"
+    gaps = f"{len(summary.gaps)} ({summary.n_missing} missing)" if summary.gaps else "none"
     known = np.isfinite(summary.duration_s)
     return [
         ("Frames found", str(summary.n_frames), False),
@@ -359,8 +359,8 @@ def summary_tiles(summary: FolderSummary) -> list[tuple[str, str, bool]]:
         ("First file saved", format_time(summary.first_time_s), False),
         ("Last file saved", format_time(summary.last_time_s), False),
         ("Duration", format_duration(summary.duration_s) if known else "–", False),
-        ("Gaps in the numbering", gaps if summary.numbered else "no numbers", bool(summary.gaps)),
-        ("Problems", f"{n_bad} frames" if n_bad else "none", bool(n_bad)),
+        ("Gaps in numbering", gaps if summary.numbered else "no numbers", bool(summary.gaps)),
+        ("Problems", f"{n_bad} frame{'s' * (n_bad > 1)}" if n_bad else "none", bool(n_bad)),
     ]
 
 

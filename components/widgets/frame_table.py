@@ -14,17 +14,17 @@ from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.listing import Problem, file_times_s, format_time
 from fibsem_dash.registration.run_list import RunInfo
 
-FRAME_COLUMNS = ("#", "File", "Size (MB)", "Pixels", "Detectors", "Saved", "State")
+FRAME_COLUMNS = ("#", "File", "State", "Size (MB)", "Pixels", "Saved")
 PROBLEM_COLUMNS = ("#", "File", "Kind", "Reason")
 RUN_COLUMNS = ("Run", "State", "Frames", "Begun", "Finished")
 
 PLAIN = {"type": "plaintext"}
 
 COMPACT = """
-.tabulator { font-size: 13px; }
-.tabulator .tabulator-row .tabulator-cell, .tabulator .tabulator-header .tabulator-col
-  .tabulator-col-content { padding: 4px 8px; }
-.tabulator .tabulator-row { min-height: 0; }
+:host .tabulator { font-size: 13px; }
+:host .tabulator .tabulator-row .tabulator-cell { padding: 4px 8px !important; height: 27px; }
+:host .tabulator .tabulator-row { min-height: 27px; }
+:host .tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 4px 8px; }
 """
 """Rows as high as their text."""
 
@@ -37,7 +37,6 @@ def names_frame(paths: Sequence[Path]) -> pd.DataFrame:
             "File": [path.name for path in paths],
             "Size (MB)": np.full(len(paths), np.nan),
             "Pixels": "",
-            "Detectors": "",
             "Saved": "",
             "State": "waiting",
         },
@@ -54,7 +53,6 @@ def frames_frame(frames: Sequence[FrameInfo]) -> pd.DataFrame:
             "File": [frame.name for frame in frames],
             "Size (MB)": [round(frame.identity[1] / 1e6, 3) for frame in frames],
             "Pixels": [f"{f.shape[1]} × {f.shape[0]}" if f.usable else "" for f in frames],
-            "Detectors": [", ".join(frame.detectors) for frame in frames],
             "Saved": [format_time(time) for time in times],
             "State": [frame.reason or "ok" for frame in frames],
         },

@@ -27,9 +27,7 @@ def plain(text: object) -> str:
 
 def plain_text(text: object = "", styles: dict[str, str] | None = None, **options: Any) -> Any:
     """Return a pane of one line of text in the page's font; what does not fit ends in dots."""
-    return pn.pane.Str(
-        text, styles={**_LINE, **(styles or {})}, stylesheets=["pre { margin: 0 }"], **options
-    )
+    return pn.pane.Str(text, styles={**_LINE, **(styles or {})}, stylesheets=[_PRE], **options)
 
 
 _LINE = {
@@ -39,3 +37,5 @@ _LINE = {
     "white-space": "nowrap",
     "font-size": "14px",
 }
+
+_PRE = "pre { margin: 0; font: inherit; overflow: hidden; text-overflow: ellipsis; }"
