@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     warm_up()
     port = free_port(arguments.port)
     address = f"http://{ADDRESS}:{port}/{arguments.open}"
-    if port != arguments.port:
+    if arguments.port and port != arguments.port:
         _say(f"Port {arguments.port} is taken.")
     _say(f"fibsem-dash is at {address}  (Ctrl-C stops it)")
     server = pn.serve(
