@@ -90,7 +90,9 @@ class DataPage(Page):
         self.read_button = pmui.Button(
             label="Read frames", icon="manage_search", width=width, margin=(8, 8)
         )
-        self.read_button.on_click(lambda _event: self.choose(self.picker.path.value_input or ""))
+        self.read_button.on_click(
+            lambda _event: self.choose(self.picker.path.value_input or self.picker.path.value or "")
+        )
         self.demo_button = self._demo_button(width=width, margin=(8, 8))
         self.runs = RunPicker(self.session, width)
         self._forms = {
@@ -356,8 +358,8 @@ def summary_tiles(summary: FolderSummary) -> list[tuple[str, str, bool]]:
         ("Pixel size", _pixel_size(summary.pixel_size_nm), False),
         ("Detectors", ", ".join(summary.detectors) or "–", False),
         ("Sample", summary.sample_id or "–", False),
-        ("First file saved", format_time(summary.first_time_s), False),
-        ("Last file saved", format_time(summary.last_time_s), False),
+        ("First file saved", format_time(summary.first_time_s)[:16], False),
+        ("Last file saved", format_time(summary.last_time_s)[:16], False),
         ("Duration", format_duration(summary.duration_s) if known else "–", False),
         ("Gaps in numbering", gaps if summary.numbered else "no numbers", bool(summary.gaps)),
         ("Problems", f"{n_bad} frame{'s' * (n_bad > 1)}" if n_bad else "none", bool(n_bad)),

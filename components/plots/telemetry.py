@@ -130,7 +130,7 @@ def telemetry_figure(
         The frame under the cursor.
     """
     plot = figure(
-        height=150,
+        height=180,
         sizing_mode="stretch_width",
         x_range=x_range,
         tools="xpan,xbox_zoom,reset,save",

@@ -84,10 +84,11 @@ class FolderPicker(pn.viewable.Viewer):  # type: ignore[misc]
         self.path = pmui.AutocompleteInput(
             label="Folder", placeholder="Type a path, Enter opens it", restrict=False,
             min_characters=0, case_sensitive=True, width=width, margin=(4, 8), size="small",
-            search_strategy="starts_with",
+            options=[str(root) for root in self.config.roots], lazy_search=True,
             description="Folder with one file per frame, below the folders that the server shows.",
         )  # fmt: skip
-        self.path.param.watch(self._on_typed, "value_input")
+        # New options would empty the field under the user's hands: suggestions are looked up.
+        self.path._filter_options = lambda query, *_options: self.suggest(query)
         self.path.param.watch(self._on_entered, "value")
         self.up = pmui.IconButton(
             icon="arrow_upward", description="Folder above", size="small", margin=(0, 0)
@@ -139,8 +140,7 @@ class FolderPicker(pn.viewable.Viewer):  # type: ignore[misc]
         """Fill the field without opening anything."""
         self._quiet = True
         try:
-            self.path.param.update(value=text, value_input=text)
-            self._complete(text)
+            self.path.value = text
         finally:
             self._quiet = False
 
@@ -164,20 +164,18 @@ class FolderPicker(pn.viewable.Viewer):  # type: ignore[misc]
             self._quiet = False
         self.recents.visible = bool(names)
 
-    def _complete(self, text: str) -> None:
-        """Offer the folders that the typed text can go on to."""
-        above = text if text.endswith(("/", "\\")) else str(Path(text).parent)
+    def suggest(self, text: str) -> list[str]:
+        """Return the folders that a typed text can go on to; the roots while it leads nowhere."""
+        if not text or len(text) > 4096:
+            return [str(root) for root in self.config.roots]
+        path = Path(text)
+        above, start = (path, "") if text.endswith(("/", "\\")) else (path.parent, path.name)
         try:
             folder = self.config.confine(above)
         except AccessError:
-            self.path.options = [str(root) for root in self.config.roots]
-            return
-        names = [str(folder / name) for name in subfolders(self.config, folder, 200)]
-        self.path.options = names
-
-    def _on_typed(self, event: Any) -> None:
-        if not self._quiet and len(event.new or "") < 4096:
-            self._complete(event.new or "")
+            return [name for name in map(str, self.config.roots) if name.startswith(text)]
+        names = subfolders(self.config, folder, 2000)
+        return [str(above / name) for name in names if name.startswith(start)][:50]
 
     def _on_entered(self, event: Any) -> None:
         if not self._quiet and event.new:

@@ -127,6 +127,7 @@ def plain_table(
         sizing_mode="stretch_width",
         stylesheets=[COMPACT],
         theme="simple",
+        configuration={"rowHeight": 27},
         margin=0,
     )
     table.on_click(lambda event: on_row(int(event.row)))

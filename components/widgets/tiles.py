@@ -14,9 +14,9 @@ STYLE = """
 :host { display: block; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(124px, 1fr)); gap: 6px; }
 .tile { border: 1px solid color-mix(in srgb, currentColor 22%, transparent); border-radius: 6px;
-  padding: 3px 8px 5px; min-width: 0; color: var(--mui-palette-text-primary, inherit); }
+  padding: 3px 6px 5px; min-width: 0; color: var(--mui-palette-text-primary, inherit); }
 .label { font-size: 11px; opacity: 0.75; white-space: nowrap; }
-.value { font-size: 13.5px; font-weight: 500; overflow: hidden; text-overflow: ellipsis;
+.value { font-size: 13px; font-weight: 500; overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap; font-variant-numeric: tabular-nums; }
 .warn { border-left: 4px solid #E69F00; }
 """

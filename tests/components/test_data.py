@@ -197,8 +197,10 @@ def test_recent_folders_are_kept(page: DataPage, frames_root: Path, config: Serv
 
 def test_folders_are_completed_and_browsed(page: DataPage, frames_root: Path) -> None:
     picker = page.picker
-    picker.path.value_input = str(frames_root / "st")
-    assert str(frames_root / "stack") in picker.path.options
+    assert picker.suggest(str(frames_root / "sta")) == [str(frames_root / "stack")]
+    assert str(frames_root / "stack") in picker.suggest(f"{frames_root}/")
+    assert picker.suggest("/") == [str(frames_root)]
+    assert picker.suggest("/etc/") == []
     picker.list.active = picker._names.index("stack")
     assert picker.current == frames_root / "stack"
     picker.go_up()
