@@ -14,6 +14,7 @@ expect = sync_api.expect
 pytestmark = pytest.mark.ui
 
 LONG = 20_000
+expect.set_options()
 
 
 def row(page: Any, text: str) -> Any:
@@ -27,11 +28,11 @@ def test_data_page_story(tab: Any, data_root: Path) -> None:
     field.fill("")
     field.press_sequentially(f"{data_root}/st")
     page.get_by_role("option", name=str(data_root / "stack")).click()
-    expect(page.get_by_text("1 (1 missing)")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("1 (1 missing)")).to_be_visible()
     expect(page.get_by_text("128 × 128 px")).to_be_visible()
     expect(page.get_by_text("1 frame", exact=True)).to_be_visible()
     expect(page.get_by_text("stack  ·  30 frames")).to_be_visible()
-    expect(page.locator(".bk-Figure").first).to_be_visible(timeout=LONG)
+    expect(page.locator(".bk-Figure").first).to_be_visible()
     tab.shot("_opened")
 
     row(page, "_000004_").click()
@@ -40,12 +41,12 @@ def test_data_page_story(tab: Any, data_root: Path) -> None:
     page.wait_for_url(re.compile("frame=7"), timeout=LONG)
     page.go_back()
     page.wait_for_url(re.compile("frame=4"), timeout=LONG)
-    expect(row(page, "_000004_")).to_have_class(re.compile("tabulator-selected"), timeout=LONG)
+    expect(row(page, "_000004_")).to_have_class(re.compile("tabulator-selected"))
 
     page.locator("body").press("?")
-    expect(page.get_by_role("dialog")).to_contain_text("one file per frame", timeout=LONG)
+    expect(page.get_by_role("dialog")).to_contain_text("one file per frame")
     page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_hidden(timeout=LONG)
+    expect(page.get_by_role("dialog")).to_be_hidden()
 
     page.get_by_label("Toggle theme").click()
     dark = "() => getComputedStyle(document.body).backgroundColor !== 'rgb(255, 255, 255)'"
@@ -56,7 +57,7 @@ def test_data_page_from_an_address(tab: Any, data_root: Path) -> None:
     tab.page.set_viewport_size({"width": 2560, "height": 1440})
     tab.open(f"?page=data&folder={data_root / 'stack'}&frame=9", ready="From the headers")
     selected = tab.page.locator(".tabulator-row.tabulator-selected")
-    expect(selected).to_contain_text("_000009_", timeout=LONG)
+    expect(selected).to_contain_text("_000009_")
 
 
 def test_data_page_refuses_what_is_not_open(tab: Any) -> None:
