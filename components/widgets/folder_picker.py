@@ -140,7 +140,9 @@ class FolderPicker(pn.viewable.Viewer):  # type: ignore[misc]
         """Fill the field without opening anything."""
         self._quiet = True
         try:
-            self.path.value = text
+            # The field keeps only what is among its options.
+            self.path.options = list(dict.fromkeys([*map(str, self.config.roots), text]))
+            self.path.param.update(value=text, value_input=text)
         finally:
             self._quiet = False
 

@@ -22,8 +22,8 @@ PLAIN = {"type": "plaintext"}
 
 COMPACT = """
 :host .tabulator { font-size: 13px; }
-:host .tabulator .tabulator-row .tabulator-cell { padding: 4px 8px !important; height: 27px; }
-:host .tabulator .tabulator-row { min-height: 27px; }
+:host .tabulator .tabulator-row { height: 27px !important; min-height: 27px !important; }
+:host .tabulator .tabulator-row .tabulator-cell { height: 27px !important; padding: 4px 8px; }
 :host .tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 4px 8px; }
 """
 """Rows as high as their text."""

@@ -33,6 +33,7 @@ def test_data_page_story(tab: Any, data_root: Path) -> None:
     expect(page.get_by_text("1 frame", exact=True)).to_be_visible()
     expect(page.get_by_text("stack  ·  30 frames")).to_be_visible()
     expect(page.locator(".bk-Figure").first).to_be_visible()
+    expect(field).to_have_value(str(data_root / "stack"))
     tab.shot("_opened")
 
     row(page, "_000004_").click()
