@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def start_server(options: Sequence[str]) -> int:
-    """Run the server in a process of its own until it ends; return its exit code.
+    """Run the server until it ends; return its exit code.
 
     The command line does not import the libraries of the screens, so it stays quick to start.
 
@@ -69,6 +69,10 @@ def start_server(options: Sequence[str]) -> int:
     command = [sys.executable, "-P", "-m", "components.server", *options]
     places = [str(Path(package.origin).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))}
+    if os.name == "posix":
+        # In place of this process, so that whoever stops this one stops the server.
+        sys.stdout.flush()
+        os.execve(sys.executable, command, environment)
     process = subprocess.Popen(command, env=environment)
     while True:
         try:
