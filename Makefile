@@ -11,7 +11,7 @@ JOBS ?= 2
 XDIST := -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint format bench bench-quick lock clean
+.PHONY: help install demo test test-ui test-all lint format bench bench-quick lock clean
 
 help:  ## list the targets
 	@echo "fibsem-dash: make TARGET"
@@ -24,6 +24,9 @@ demo: $(STAMP)  ## make a synthetic stack, register it and say where the results
 
 test: $(STAMP)  ## run the fast tests (under 5 minutes on 2 cores)
 	$(BIN)/python -m pytest -m "$(FAST)" $(XDIST) $(ARGS)
+
+test-ui: $(STAMP)  ## drive the pages in headless Chromium; screenshots go to artifacts/ui
+	$(BIN)/python -m pytest -m ui $(ARGS)
 
 test-all: $(STAMP)  ## run all tests, the slow ones too
 	$(BIN)/python -m pytest $(XDIST) $(ARGS)

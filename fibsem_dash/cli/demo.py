@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from fibsem_dash.cli.phantom import draw_phantom
 from fibsem_dash.cli.register import run_registration
+from fibsem_dash.cli.serve import start_server
 from fibsem_dash.compute.executor import usable_cores
 from fibsem_dash.settings import RunSettings, update
 
@@ -20,9 +22,9 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
     parser: argparse.ArgumentParser = commands.add_parser(
         "demo",
         parents=[common],
-        help="make a synthetic stack, register it, show where the results are",
-        description="Make a synthetic stack with a blank frame and a jump, register it and show "
-        "where the results are.",
+        help="make a synthetic stack, register it, open it in the browser",
+        description="Make a synthetic stack with a blank frame and a jump, register it and open "
+        "it in the browser.",
     )
     parser.add_argument("--frames", type=int, default=60, metavar="N", help="default 60")
     parser.add_argument("--size", type=int, default=512, metavar="PX", help="default 512")
@@ -45,4 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings = update(RunSettings(), {"quality.metrics": "NSAD,NCC,NMI,FSC"})
     run_registration(find_frames(raw), str(result), settings, workers=arguments.workers)
     print(f"Frames     {raw}")
-    return 0
+    if arguments.no_browser:
+        return 0
+    query = "?" + urlencode({"folder": str(raw.resolve()), "run": str(result.resolve())})
+    return start_server(
+        [f"--run-root={arguments.out}", f"--open={query}", "--show", "--", arguments.out]
+    )

@@ -17,6 +17,7 @@ from fibsem_dash.cli import (
     noise,
     phantom,
     register,
+    serve,
     settings,
     snapshot,
     snr,
@@ -29,6 +30,7 @@ EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_FAILED_PAIRS, EXIT_STOPPED = 0, 1, 2, 3, 1
 
 COMMANDS = (
     demo,
+    serve,
     info,
     snapshot,
     snr,

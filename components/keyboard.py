@@ -1,0 +1,63 @@
+"""Keys of the whole page: frame steps, fit, contrast, help, history."""
+
+from __future__ import annotations
+
+import panel as pn
+import param
+
+
+class Keyboard(pn.custom.JSComponent):
+    """Sends the keys that the dashboard knows to Python, unless the user types into a field."""
+
+    pressed = param.List(["", 0], doc="Last key and a counter, so that repeats are seen")
+
+    _esm = """
+    const KNOWN = new Set(['ArrowLeft', 'ArrowRight', 'Home', 'End', ' ', 'f', 'c', 'b', '?'])
+    export function render({model}) {
+      let count = 0
+      const typing = (event) => {
+        const target = event.composedPath()[0]
+        const tag = target && target.tagName
+        return target && (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(tag)
+          || ['slider', 'spinbutton', 'listbox', 'menu', 'tab'].includes(
+            target.getAttribute && target.getAttribute('role')))
+      }
+      const onkey = (event) => {
+        if (typing(event) || event.altKey || event.metaKey) return
+        let key = event.key
+        if (event.ctrlKey) {
+          if (key !== 'z' && key !== 'y') return
+          key = 'ctrl-' + key
+        } else if (!KNOWN.has(key)) return
+        const button = event.composedPath().some((e) => e.tagName === 'BUTTON')
+        if (key === ' ' && button) return
+        if (event.shiftKey && key.startsWith('Arrow')) key = 'shift-' + key
+        event.preventDefault()
+        count += 1
+        model.pressed = [key, count]
+      }
+      window.addEventListener('keydown', onkey)
+      model.on('remove', () => window.removeEventListener('keydown', onkey))
+      const element = document.createElement('span')
+      element.style.display = 'none'
+      return element
+    }
+    """
+
+
+FRAME_STEPS = {"ArrowLeft": -1, "ArrowRight": 1, "shift-ArrowLeft": -10, "shift-ArrowRight": 10}
+"""Keys that move the cursor by some frames."""
+
+KEY_HELP = """
+| key | does |
+|---|---|
+| ← → | previous, next frame (with shift: 10 frames) |
+| Home, End | first, last frame |
+| f | fit the view |
+| c | automatic contrast |
+| b | box tool |
+| space | flicker between two images |
+| ctrl-z, ctrl-y | undo, redo where there is a history |
+| ? | this help |
+"""
+"""Table of the keys, for the help of every page."""

@@ -1,0 +1,196 @@
+"""The frame around the pages: navigation, title bar, help, errors, keys, address."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlencode
+
+import panel as pn
+import panel_material_ui as pmui
+
+from components.config import ServerConfig
+from components.keyboard import FRAME_STEPS, KEY_HELP, Keyboard
+from components.pages import PAGES
+from components.pages.base import Page
+from components.router import Router, parse_query
+from components.session import Session
+from components.widgets.activity_view import ActivityView
+from components.widgets.plain import one_line, plain, plain_text
+from fibsem_dash.compute.executor import describe_error
+
+log = logging.getLogger(__name__)
+
+EXTENSIONS = ("tabulator",)
+"""Every extension that any page needs: one that is missing breaks the second visitor's page."""
+
+
+class Shell:
+    """The application of one browser tab.
+
+    Parameters
+    ----------
+    config : ServerConfig, optional
+        What may be shown; that of the process by default.
+    search : str
+        Query part of the address that was opened.
+    """
+
+    def __init__(self, config: ServerConfig | None = None, search: str = "") -> None:
+        self.session = Session(config)
+        self.pages: dict[str, Page] = {}
+        self._shown = ""
+        self._keys = tuple(entry.key for entry in PAGES)
+        self.content = pn.Column(sizing_mode="stretch_both")
+        self.menu = pmui.MenuList(
+            items=[{"label": e.label, "icon": e.icon} for e in PAGES],
+            active=0,
+            sizing_mode="stretch_width",
+        )
+        self.menu.param.watch(self._on_menu, "active")
+        self.keyboard = Keyboard()
+        self.keyboard.param.watch(lambda event: self.on_key(event.new[0]), "pressed")
+        self.router = Router(self.session, self._keys, self._open_folder)
+        self.session.param.watch(lambda event: self.show(event.new), "page")
+        self.session.param.watch(self._on_error, "error")
+        self.view = self._build_view()
+        self.start(search)
+
+    def _build_view(self) -> pmui.Page:
+        # Plain text: a folder may be called anything.
+        stack_name = plain_text(
+            pn.bind(_stack_line, self.session.param.folder, self.session.param.frames),
+            {"color": "white"},
+            align="center",
+            margin=(0, 12),
+        )
+        self.activity = ActivityView()
+        help_button = pmui.IconButton(
+            icon="help_outline", description="Help for this page (?)", sx={"color": "white"}
+        )
+        help_button.on_click(lambda _event: self.open_help())
+        self.help_text = pn.pane.Markdown("", sizing_mode="stretch_width")
+        self.help = pmui.Dialog(
+            self.help_text, title="Help", close_on_click=True, show_close_button=True
+        )
+        return pmui.Page(
+            title="fibsem-dash",
+            sidebar=[self.menu],
+            sidebar_width=210,
+            sidebar_open=True,
+            sidebar_resizable=False,
+            header=[
+                pn.Row(
+                    stack_name,
+                    pn.Spacer(sizing_mode="stretch_width"),
+                    self.activity,
+                    help_button,
+                    sizing_mode="stretch_width",
+                )
+            ],
+            main=[self.content, self.help, self.router.bar, self.keyboard],
+            busy_indicator=None,
+        )
+
+    def start(self, search: str) -> None:
+        """Show what the address asks for."""
+        self.router.apply(search)
+        page = parse_query(search, self._keys).get("page", self._keys[0])
+        self.session.page = str(page)
+        self.show(self.session.page)
+
+    def show(self, key: str) -> None:
+        """Show a page, building it at its first visit."""
+        if key == self._shown or key not in self._keys:
+            return
+        if self._shown in self.pages:
+            self.pages[self._shown].on_leave()
+        self._shown = key
+        self.menu.active = self._keys.index(key)
+        try:
+            page = self.pages.get(key) or self._build(key)
+            page.on_enter()
+            self.content[:] = [page]
+        except Exception as error:
+            log.exception("page %s failed", key)
+            self.content[:] = [failed_page(error)]
+
+    def _build(self, key: str) -> Page:
+        entry = PAGES[self._keys.index(key)]
+        self.pages[key] = entry.load()(self.session)
+        return self.pages[key]
+
+    def _on_menu(self, event: Any) -> None:
+        index = event.new[0] if isinstance(event.new, (tuple, list)) else event.new
+        if index is not None:
+            self.session.page = self._keys[int(index)]
+
+    def _open_folder(self, folder: str) -> None:
+        try:
+            page = self.pages.get("data") or self._build("data")
+            page.open_folder(folder)  # type: ignore[attr-defined]
+        except Exception as error:
+            log.exception("the folder of the address could not be opened")
+            self.session.error = describe_error(error)
+
+    def on_key(self, key: str) -> None:
+        """React to a key: frame steps and help here, the rest on the page."""
+        if key in FRAME_STEPS:
+            self.session.step_frame(FRAME_STEPS[key])
+        elif key in ("Home", "End"):
+            n = len(self.session.frames)
+            self.session.step_frame(-n if key == "Home" else n)
+        elif key == "?":
+            self.open_help()
+        elif self._shown in self.pages:
+            self.pages[self._shown].on_key(key)
+
+    def open_help(self) -> None:
+        """Show the help of the page."""
+        page = self.pages.get(self._shown)
+        text = page.help_text if page else ""
+        self.help.title = page.title if page else "Help"
+        self.help_text.object = f"{text}\n\n### Keys\n{KEY_HELP}"
+        self.help.open = True
+
+    def _on_error(self, event: Any) -> None:
+        if event.new and pn.state.notifications is not None:
+            pn.state.notifications.error(one_line(event.new), duration=0)
+            self.session.error = ""
+
+
+def failed_page(error: BaseException) -> Any:
+    """Return what is shown in place of a page that cannot be built."""
+    return pn.Column(
+        pmui.Alert(
+            f"This page could not be shown: {plain(describe_error(error))}",
+            severity="error",
+            sizing_mode="stretch_width",
+        ),
+        margin=20,
+        sizing_mode="stretch_width",
+    )
+
+
+def _stack_line(folder: str, frames: list[Any]) -> str:
+    if not folder:
+        return "no stack open"
+    name = folder.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1]
+    return f"{one_line(name)}  ·  {len(frames)} frames"
+
+
+def report_exception(error: BaseException) -> None:
+    """Tell the user about an exception in a callback, and log it; the page stays alive."""
+    log.error("a callback failed", exc_info=error)
+    if pn.state.notifications is not None:
+        pn.state.notifications.error(describe_error(error), duration=0)
+
+
+def build() -> Any:
+    """Build the application for the session that Panel is serving."""
+    pn.extension(*EXTENSIONS, notifications=True, exception_handler=report_exception)
+    arguments = pn.state.session_args or {}
+    search = "?" + urlencode({key: values[-1] for key, values in arguments.items() if values})
+    shell = Shell(search=search)
+    shell.activity.start()
+    return shell.view
