@@ -28,6 +28,9 @@ from fibsem_dash.frame import FIBSEMFrame
 WIDTH = CONTROL_WIDTH - 56
 """Width of one field, px."""
 
+PLAIN_CASE = {"& .MuiToggleButton-root": {"textTransform": "none", "whiteSpace": "nowrap"}}
+"""Labels of button groups as they are written, on one line."""
+
 HALF = {"width": WIDTH // 2 - 8, "margin": (4, 4), "size": "small"}
 """Two fields beside each other."""
 
@@ -94,10 +97,10 @@ image; drag its edges.
     def _image_card(self) -> Any:
         image = self.image.param
         self.view_buttons = pmui.RadioButtonGroup.from_param(
-            image.view, label="", size="small", margin=(6, 4), width=WIDTH
+            image.view, label="", size="small", margin=(6, 4), width=WIDTH, sx=PLAIN_CASE
         )
         kind = pmui.RadioButtonGroup.from_param(
-            image.kind, label="", size="small", margin=(6, 4), width=WIDTH
+            image.kind, label="", size="small", margin=(6, 4), width=WIDTH, sx=PLAIN_CASE
         )
         fraction = pmui.FloatSlider.from_param(
             image.fraction, width=WIDTH - 16, margin=(4, 12), size="small",
@@ -117,7 +120,7 @@ image; drag its edges.
             description="Show the whole frame (f)",
         )  # fmt: skip
         fit.on_click(lambda _event: self.image.fit())
-        box = pmui.Switch.from_param(image.use_box, width=90, margin=(8, 8))
+        box = pmui.Switch.from_param(image.use_box, width=120, margin=(8, 8))
         return card(
             "Image", self.view_buttons, kind, fraction, pn.Row(label, self.analysed, margin=0),
             pn.Row(fit, box, margin=0),
@@ -193,7 +196,7 @@ image; drag its edges.
 
     def _table_tab(self) -> Any:
         return pn.Column(
-            pn.FlexBox(self.compare_with, self.other, self.only_changed, margin=0),
+            pn.FlexBox(self.compare_with, self.other, self.only_changed, margin=(10, 0, 0, 0)),
             self.table,
             sizing_mode="stretch_both",
             margin=0,

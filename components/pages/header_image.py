@@ -245,7 +245,7 @@ class FrameImage(pn.viewable.Viewer):  # type: ignore[misc]
             self._show_levels()
 
     def _show_levels(self, *_events: Any) -> None:
-        if self.loaded is None:
+        if self.loaded is None or self._showing:
             return
         for view, picture in zip(self.shown_views, self.loaded.pictures, strict=True):
             view.set_contrast(*self.contrast[picture.key])

@@ -121,7 +121,9 @@ class AnalysisTab(pn.viewable.Viewer):  # type: ignore[misc]
 
     def __panel__(self) -> Any:
         return pn.Column(
-            pn.FlexBox(*self.fields(), margin=0) if self.fields() else pn.Spacer(height=0),
+            pn.FlexBox(*self.fields(), margin=(10, 0, 0, 0))
+            if self.fields()
+            else pn.Spacer(height=0),
             self.caption,
             self.state,
             sizing_mode="stretch_both",

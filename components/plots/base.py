@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bokeh.models import HoverTool
+from bokeh.models import HoverTool, Legend
 from bokeh.plotting import figure
 
 THIN = "\u2009"
@@ -26,17 +26,26 @@ def curve_figure(title: str, x_label: str, y_label: str, height: int = 260, **op
         **options,
     )
     plot.toolbar.logo = None
+    # Above the curves rather than on them.
+    plot.add_layout(
+        Legend(orientation="horizontal", border_line_color=None, ncols=3, visible=False), "above"
+    )
     return plot
 
 
 def finish_curves(plot: Any, tips: list[tuple[str, str]] | None = None) -> Any:
     """Place the legend, let a click on it hide curves, and show values under the mouse."""
-    if plot.legend:
-        plot.legend.click_policy = "hide"
-        plot.legend.background_fill_alpha = 0.7
-        plot.legend.label_text_font_size = "10px"
-        plot.legend.spacing = 0
-        plot.legend.padding = 4
+    legend = plot.legend[0]
+    legend.visible = bool(legend.items)
+    legend.update(
+        click_policy="hide",
+        background_fill_alpha=0.0,
+        label_text_font_size="11px",
+        glyph_width=18,
+        spacing=8,
+        padding=0,
+        margin=2,
+    )
     if tips:
         plot.add_tools(HoverTool(tooltips=tips))
     return plot

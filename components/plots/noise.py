@@ -37,8 +37,6 @@ def noise_figure(result: NoiseStatistics) -> Any:
     finish_curves(plot)
     tips = [("mean", "@mean{0.0}"), ("variance", "@variance{0.0}"), ("pixels", "@pixels{0,0}")]
     plot.add_tools(HoverTool(tooltips=tips, renderers=[dots]))
-    if plot.legend:
-        plot.legend.location = "top_left"
     return plot
 
 

@@ -30,7 +30,7 @@ class FrameSlider(pn.viewable.Viewer):  # type: ignore[misc]
             icon="chevron_right", description="Next frame (→)", margin=(6, 0)
         )
         self.slider = pmui.IntSlider(
-            label="Frame",
+            label="",
             start=0,
             end=1,
             show_value=False,
@@ -54,7 +54,7 @@ class FrameSlider(pn.viewable.Viewer):  # type: ignore[misc]
         frame = min(session.frame, last)
         self.slider.param.update(end=max(last, 1), value=frame, disabled=last == 0)
         self.number.param.update(end=last, value=frame, disabled=last == 0)
-        self.total.object = f"of 0 – {last}"
+        self.total.object = f"0 – {last}"
         self.previous.disabled, self.next.disabled = frame == 0, frame == last
         self.file_line.text = session.frames[frame].name if session.frames else ""
 

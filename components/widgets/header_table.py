@@ -27,8 +27,25 @@ from fibsem_dash.io.describe import describe
 CHANGED_STYLE = "background-color: rgba(230, 159, 0, 0.22); font-weight: 600"
 """Orange tint that reads on light and on dark."""
 
-WIDTHS = {"changed": 28, "field": 138, "value": 110, "unit": 56, "other": 110, "offset": 64}
-"""Widths of the columns, px; the description takes what is left."""
+WIDTHS = {
+    "changed": 22,
+    "field": 124,
+    "value": 96,
+    "other": 96,
+    "unit": 52,
+    "description": 220,
+    "offset": 60,
+}
+"""Widths of the columns, px."""
+
+DENSE = """
+.tabulator { font-size: 12.5px; }
+.tabulator .tabulator-row .tabulator-cell { padding: 3px 5px; height: 24px; min-height: 24px; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 3px 5px; }
+.tabulator .tabulator-row.tabulator-group { padding: 3px 6px; min-height: 24px; }
+.tabulator .tabulator-row { min-height: 24px; }
+"""
+"""A header has a hundred fields: rows are low."""
 
 
 def read_headers(path: str, other_path: str) -> tuple[list[HeaderRow], list[str]]:
@@ -44,7 +61,7 @@ def table_frame(rows: list[HeaderRow], compared: bool) -> pd.DataFrame:
     """Return the rows as the table shows them."""
     data = {
         # The heading of a group is the one place that is drawn as HTML.
-        "group": [html.escape(row.group) for row in rows],
+        "Group": [html.escape(row.group) for row in rows],
         "changed": [CHANGED if row.changed else "" for row in rows],
         "field": [row.name for row in rows],
         "value": [row.value for row in rows],
@@ -98,8 +115,8 @@ class HeaderTable(pn.viewable.Viewer):  # type: ignore[misc]
         frame = table_frame([], compared=True)
         table = pn.widgets.Tabulator(
             frame,
-            groupby=["group"],
-            hidden_columns=["group"],
+            groupby=["Group"],
+            hidden_columns=["Group"],
             formatters={name: {"type": "plaintext"} for name in frame.columns},
             titles={
                 "changed": CHANGED, "field": "Field", "value": "Value", "other": "Other",
@@ -115,7 +132,9 @@ class HeaderTable(pn.viewable.Viewer):  # type: ignore[misc]
             sizing_mode="stretch_both",
             min_height=240,
             theme="simple",
-            configuration={"groupStartOpen": True, "rowHeight": 26},
+            configuration={"groupStartOpen": True},
+            stylesheets=[DENSE],
+            margin=(0, 4),
         )  # fmt: skip
         table.style.apply(_mark_changed, axis=1)
         table.param.watch(self._on_selected, "selection")
@@ -156,7 +175,7 @@ class HeaderTable(pn.viewable.Viewer):  # type: ignore[misc]
     @param.depends("search", "only_changed", watch=True)
     def _refresh(self) -> None:
         shown, compared = self.shown, self.compared
-        hidden = ["group"] if compared else ["group", "changed", "other"]
+        hidden = ["Group"] if compared else ["Group", "changed", "other"]
         titles = {**self.table.titles, "other": self.other_label}
         self.table.param.update(
             value=table_frame(shown, compared=True), hidden_columns=hidden, titles=titles,

@@ -35,9 +35,11 @@ class HistogramView(pn.viewable.Viewer):  # type: ignore[misc]
 
     low = param.Number(0.0, doc="Grey level shown black")
     high = param.Number(1.0, doc="Grey level shown white")
-    logarithmic = param.Boolean(False, label="Logarithmic", doc="Pixel numbers on a logarithmic axis")
+    logarithmic = param.Boolean(
+        False, label="Logarithmic", doc="Pixel numbers on a logarithmic axis"
+    )
     show_cdf = param.Boolean(
-        False, label="Cumulative curve", doc="Share of the pixels up to a grey level"
+        False, label="Cumulative", doc="Share of the pixels up to a grey level"
     )
     unit = param.String("counts", doc="Unit of the grey levels")
 
