@@ -173,6 +173,7 @@ class FrameImage(pn.viewable.Viewer):  # type: ignore[misc]
             picture = loaded.pictures[index]
             view.pane.visible = True
             self._describe(view, picture, beside)
+            self._make_room(view, beside)
             view.set_contrast(*self.contrast[picture.key])
             size = loaded.frame.pixel_size_nm if index == 0 else 0.0
             view.set_image(loaded.frame.shape, picture, size, keep_view=not first or index > 0)
@@ -195,6 +196,13 @@ class FrameImage(pn.viewable.Viewer):  # type: ignore[misc]
                 self.detector = shown[0]
         finally:
             self._showing = False
+
+    @staticmethod
+    def _make_room(view: FrameView, beside: bool) -> None:
+        """Leave the vertical axis out where two images share the width of one."""
+        view.figure.yaxis.visible = not beside
+        view.figure.min_border_left = 8 if beside else 60
+        view.figure.xaxis.ticker.desired_num_ticks = 3 if beside else 6
 
     def _describe(self, view: FrameView, picture: Picture, beside: bool) -> None:
         names = picture.frame.source.detector_names

@@ -58,7 +58,7 @@ class AnalysisTab(pn.viewable.Viewer):  # type: ignore[misc]
         self.facts = Facts()
         self.caption = PlainText("", muted=True, margin=(2, 8))
         content = pn.Column(self.pane, self.facts, sizing_mode="stretch_width", margin=0)
-        self.state = StateView(content, self.work, "Open a stack on the page Data.")
+        self.state = StateView(content, self.work, "The result appears here once a frame is open.")
         self.work.param.watch(self._show, "done_count")
         self.param.watch(self.update, ["active", *self.settings()])
 

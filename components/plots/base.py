@@ -28,7 +28,7 @@ def curve_figure(title: str, x_label: str, y_label: str, height: int = 260, **op
     plot.toolbar.logo = None
     # Above the curves rather than on them.
     plot.add_layout(
-        Legend(orientation="horizontal", border_line_color=None, ncols=3, visible=False), "above"
+        Legend(orientation="horizontal", border_line_color=None, ncols=2, visible=False), "above"
     )
     return plot
 

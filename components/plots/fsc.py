@@ -53,7 +53,7 @@ def fsc_figure(result: FscResult, pixels: int = 1) -> Any:
         )  # fmt: skip
         plot.line(
             [place, place], [0, 0], color=INLIER, line_dash="dotted", line_width=2,
-            legend_label=f"bandwidth {number(place, 3)} cycles/px",
+            legend_label=f"bandwidth {number(place, 3)}",
         )  # fmt: skip
     tips = [
         ("frequency", "@frequency{0.0000} cycles/px"),

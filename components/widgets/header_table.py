@@ -39,11 +39,11 @@ WIDTHS = {
 """Widths of the columns, px."""
 
 DENSE = """
-.tabulator { font-size: 12.5px; }
-.tabulator .tabulator-row .tabulator-cell { padding: 3px 5px; height: 24px; min-height: 24px; }
-.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 3px 5px; }
-.tabulator .tabulator-row.tabulator-group { padding: 3px 6px; min-height: 24px; }
-.tabulator .tabulator-row { min-height: 24px; }
+:host .tabulator { font-size: 12.5px !important; }
+:host .tabulator .tabulator-row .tabulator-cell, :host .tabulator .tabulator-col-content {
+  padding: 3px 5px !important; }
+:host .tabulator .tabulator-row, :host .tabulator .tabulator-row .tabulator-cell {
+  min-height: 24px !important; height: 24px !important; line-height: 18px !important; }
 """
 """A header has a hundred fields: rows are low."""
 
