@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import param
 
 from components.widgets.image_view import Image, ImageView, visible_part
 from fibsem_dash.errors import FibsemDashError, FormatError
@@ -262,6 +263,16 @@ def picture_of(
 
 class FrameView(ImageView):
     """An image view whose pixels are calibrated after they were reduced to the screen."""
+
+    follower = param.Boolean(False, doc="Another view, which shares the ranges, sets them")
+
+    def _on_resized(self, name: str, old: Any, new: Any) -> None:
+        if not self.follower:
+            super()._on_resized(name, old, new)
+
+    def _set_ranges(self, x_centre: float, y_centre: float, scale: float) -> None:
+        if not self.follower:
+            super()._set_ranges(x_centre, y_centre, scale)
 
     def _load(self, shape: tuple[int, int], read: Any, bounds: Any) -> Any:
         part, place = visible_part(shape, read, bounds)

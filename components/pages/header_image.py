@@ -58,7 +58,7 @@ class FrameImage(pn.viewable.Viewer):  # type: ignore[misc]
         self.flatten: tuple[tuple[str, Any], ...] = ()
         self.contrast: dict[tuple[str, str], tuple[float, float]] = {}
         self._showing = False
-        self.views = (FrameView("Detector A"), FrameView("Detector B"))
+        self.views = (FrameView("Detector A"), FrameView("Detector B", follower=True))
         self._link_views()
         self.histogram = HistogramView()
         self.histogram.param.watch(self._on_levels, ["low", "high"])
@@ -88,7 +88,6 @@ class FrameImage(pn.viewable.Viewer):  # type: ignore[misc]
             view.figure.on_event(RangesUpdate, lambda _e, other=other: self._follow(other))
             view.figure.on_event(Reset, lambda _e, other=other: self._follow(other))
             view.figure.toolbar.logo = None
-            view.figure.min_border_left = 60
 
     def _follow(self, view: FrameView) -> None:
         if view.pane.visible:

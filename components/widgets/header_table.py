@@ -67,8 +67,8 @@ def table_frame(rows: list[HeaderRow], compared: bool) -> pd.DataFrame:
         "value": [row.value for row in rows],
         "other": [row.other for row in rows],
         "unit": [row.unit for row in rows],
-        "description": [row.meaning for row in rows],
         "offset": ["" if row.offset is None else str(row.offset) for row in rows],
+        "description": [row.meaning for row in rows],
     }
     if not compared:
         del data["changed"], data["other"]

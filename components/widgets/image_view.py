@@ -38,6 +38,9 @@ SMOOTH_PIXELS = 16_000_000
 """Visible parts up to this many pixels are averaged down; larger ones are sampled, which reads
 less of the file (an average of 10^8 pixels takes 0.25 s, a sample a few ms)."""
 
+JITTER_PX = 16
+"""Changes of the size on the screen that are below this are not followed."""
+
 
 def visible_part(
     shape: tuple[int, int], read: Read, bounds: tuple[float, float, float, float]
@@ -136,6 +139,9 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
             # The data of a zoomed view are asked for after this pause, 500 ms by default.
             lod_timeout=100,
             toolbar_location="above",
+            # Room for tick labels, so that they do not change the size of the image.
+            min_border_left=60,
+            min_border_right=36,
         )
         plot.grid.visible = False
         plot.background_fill_color = "#7f7f7f"
@@ -221,7 +227,11 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
 
     def _on_resized(self, name: str, _old: Any, new: Any) -> None:
         across, down = self._screen
-        self._screen = (new or 0, down) if name == "inner_width" else (across, new or 0)
+        now = (new or 0, down) if name == "inner_width" else (across, new or 0)
+        # Tick labels that come and go change the size a little: following that would never end.
+        if abs(now[0] - across) + abs(now[1] - down) < JITTER_PX:
+            return
+        self._screen = now
         x, y = self.figure.x_range, self.figure.y_range
         scale = self._px_per_screen_px()
         if not scale:
