@@ -13,6 +13,7 @@ import param
 from bokeh.events import RangesUpdate, Reset
 from bokeh.models import (
     BoxAnnotation,
+    BoxZoomTool,
     ColumnDataSource,
     CustomJS,
     HoverTool,
@@ -36,6 +37,9 @@ SCREEN_PX = 1100
 SMOOTH_PIXELS = 16_000_000
 """Visible parts up to this many pixels are averaged down; larger ones are sampled, which reads
 less of the file (an average of 10^8 pixels takes 0.25 s, a sample a few ms)."""
+
+JITTER_PX = 16
+"""Changes of the size on the screen that are below this are not followed."""
 
 
 def visible_part(
@@ -103,6 +107,8 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
         super().__init__(**values)
         self.shape = (1, 1)
         self._read: Read | None = None
+        self._fitted = True
+        self._screen = (0, 0)
         self.mapper = LinearColorMapper(palette=Greys256, low=self.low, high=self.high)
         self.source = ColumnDataSource({"image": [], "x": [], "y": [], "dw": [], "dh": []})
         self.figure = self._build_figure(title)
@@ -133,6 +139,9 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
             # The data of a zoomed view are asked for after this pause, 500 ms by default.
             lod_timeout=100,
             toolbar_location="above",
+            # Room for tick labels, so that they do not change the size of the image.
+            min_border_left=60,
+            min_border_right=36,
         )
         plot.grid.visible = False
         plot.background_fill_color = "#7f7f7f"
@@ -141,8 +150,11 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
         )
         tips = [("x, y", "$x{0.0}, $y{0.0} px"), ("value", "@image{0.[0]}")]
         plot.add_tools(HoverTool(tooltips=tips, renderers=[glyph]))
-        plot.on_event(RangesUpdate, lambda e: self._request((e.x0, e.x1, e.y1, e.y0)))
+        plot.select_one(BoxZoomTool).match_aspect = True
+        plot.on_event(RangesUpdate, self._on_ranges)
         plot.on_event(Reset, lambda _e: self.fit())
+        for side in ("inner_width", "inner_height"):
+            plot.on_change(side, self._on_resized)
         return plot
 
     def set_image(
@@ -182,12 +194,52 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
         self._request((x.start, x.end, y.end, y.start))
 
     def fit(self) -> None:
-        """Show the whole image."""
+        """Show the whole image, its pixels square."""
         height, width = self.shape
-        x, y = self.figure.x_range, self.figure.y_range
-        x.update(start=0, end=width, reset_start=0, reset_end=width)
-        y.update(start=height, end=0, reset_start=height, reset_end=0)
+        self._fitted = True
+        self._set_ranges(width / 2, height / 2, self._px_per_screen_px())
         self._request((0, width, 0, height))
+
+    def _px_per_screen_px(self) -> float:
+        """Return the scale at which the whole image fits; 0 before it is drawn first."""
+        across, down = self._screen
+        if across < 1 or down < 1:
+            return 0.0
+        return max(self.shape[1] / across, self.shape[0] / down)
+
+    def _set_ranges(self, x_centre: float, y_centre: float, scale: float) -> None:
+        height, width = self.shape
+        across = scale * self._screen[0] / 2 if scale else width / 2
+        down = scale * self._screen[1] / 2 if scale else height / 2
+        for axis, start, end in (
+            (self.figure.x_range, x_centre - across, x_centre + across),
+            (self.figure.y_range, y_centre + down, y_centre - down),
+        ):
+            axis.update(start=start, end=end)
+            if self._fitted:
+                axis.update(reset_start=start, reset_end=end)
+        self._follow_scale_bar()
+
+    def _on_ranges(self, event: Any) -> None:
+        x = self.figure.x_range
+        self._fitted = event.x0 == x.reset_start and event.x1 == x.reset_end
+        self._request((event.x0, event.x1, event.y1, event.y0))
+
+    def _on_resized(self, name: str, _old: Any, new: Any) -> None:
+        across, down = self._screen
+        now = (new or 0, down) if name == "inner_width" else (across, new or 0)
+        # Tick labels that come and go change the size a little: following that would never end.
+        if abs(now[0] - across) + abs(now[1] - down) < JITTER_PX:
+            return
+        self._screen = now
+        x, y = self.figure.x_range, self.figure.y_range
+        scale = self._px_per_screen_px()
+        if not scale:
+            return
+        if not self._fitted:
+            scale = (x.end - x.start) / max(across or self._screen[0], 1)
+        self._set_ranges((x.start + x.end) / 2, (y.start + y.end) / 2, scale)
+        self.refresh()
 
     def set_contrast(self, low: float, high: float) -> None:
         """Set the grey levels that are shown black and white."""
@@ -241,9 +293,12 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
         known = bool(np.isfinite(pixel_size_nm) and pixel_size_nm > 0)
         self._bar.visible = known
         self._pixel.data = {"nm": [float(pixel_size_nm) if known else 0.0]}
-        if known:
-            x = self.figure.x_range
-            self._range_nm.update(start=x.start * pixel_size_nm, end=x.end * pixel_size_nm)
+        self._follow_scale_bar()
+
+    def _follow_scale_bar(self) -> None:
+        x, size = self.figure.x_range, float(self._pixel.data["nm"][0])
+        if size > 0:
+            self._range_nm.update(start=x.start * size, end=x.end * size)
 
     def show_box(self, visible: bool) -> None:
         """Show or hide the box; a box that has no size yet takes the middle of the image."""

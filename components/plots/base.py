@@ -1,0 +1,87 @@
+"""What the figures of analyses have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.models import HoverTool, Legend
+from bokeh.plotting import figure
+
+THIN = "\u2009"
+"""Thin space: between groups of digits, and between a number and its unit."""
+
+
+def curve_figure(title: str, x_label: str, y_label: str, height: int = 260, **options: Any) -> Any:
+    """Return an empty figure for curves, with pan, zoom, reset and save."""
+    plot = figure(
+        title=title or None,
+        x_axis_label=x_label,
+        y_axis_label=y_label,
+        height=height,
+        sizing_mode="stretch_width",
+        tools="pan,wheel_zoom,box_zoom,reset,save",
+        # Without a graphics card, WebGL in the browser is many times slower.
+        output_backend="canvas",
+        toolbar_location="above",
+        **options,
+    )
+    plot.toolbar.logo = None
+    # Above the curves rather than on them.
+    plot.add_layout(
+        Legend(orientation="horizontal", border_line_color=None, ncols=2, visible=False), "above"
+    )
+    return plot
+
+
+def finish_curves(plot: Any, tips: list[tuple[str, str]] | None = None) -> Any:
+    """Place the legend, let a click on it hide curves, and show values under the mouse."""
+    legend = plot.legend[0]
+    legend.visible = bool(legend.items)
+    legend.update(
+        click_policy="hide",
+        background_fill_alpha=0.0,
+        label_text_font_size="11px",
+        glyph_width=18,
+        spacing=8,
+        padding=0,
+        margin=2,
+    )
+    if tips:
+        plot.add_tools(HoverTool(tooltips=tips))
+    return plot
+
+
+def number(value: float | None, digits: int = 4, unit: str = "") -> str:
+    """Return a number for people: significant digits, thin spaces, unit; a dash for none.
+
+    Parameters
+    ----------
+    value : float or None
+        NaN, None and infinity give a dash.
+    digits : int
+        Significant digits; more where the whole part has more.
+    unit : str
+        Put behind it.
+    """
+    if value is None or value != value or abs(value) == float("inf"):
+        return "–"
+    if value != 0 and not 1e-4 <= abs(value) < 1e7:
+        text = f"{value:.{digits - 1}e}"
+    else:
+        whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+        text = f"{value:.{max(digits, whole)}g}" if whole < digits else f"{value:.0f}"
+        text = grouped(text)
+    return f"{text}{THIN}{unit}" if unit else text
+
+
+def grouped(text: str) -> str:
+    """Put thin spaces between groups of three digits of the whole part, from five digits on."""
+    sign = text[:1] if text[:1] in "+-" else ""
+    whole, dot, rest = text[len(sign) :].partition(".")
+    if not whole.isdigit() or len(whole) < 5:
+        return text
+    head = len(whole) % 3
+    groups = ([whole[:head]] if head else []) + [
+        whole[i : i + 3] for i in range(head, len(whole), 3)
+    ]
+    return sign + THIN.join(groups) + dot + rest
