@@ -58,10 +58,10 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         self._watch()
 
     def _build_controls(self) -> None:
-        self.run_all = pmui.Button(label="Run on all frames", icon="play_arrow", width=190)
+        self.run_all = pmui.Button(label="Run on all frames", icon="play_arrow", width=180)
         self.run_all.on_click(lambda _event: self.measure("all"))
         self.stop = pmui.Button(
-            label="Stop", icon="stop", variant="outlined", width=100, disabled=True
+            label="Stop", icon="stop", variant="outlined", width=86, disabled=True
         )
         self.stop.on_click(lambda _event: self.scan.stop())
         self.progress = pmui.LinearProgress(
@@ -121,11 +121,11 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
             sizing_mode="stretch_both",
         )
         below = pn.Row(
-            pn.Column(histogram, sizing_mode="stretch_both", max_width=420),
+            pn.Column(histogram, sizing_mode="stretch_both", max_width=340),
             self.preview,
             sizing_mode="stretch_both",
         )
-        top = pn.Column(self.curve_view, sizing_mode="stretch_width", height=270)
+        top = pn.Column(self.curve_view, sizing_mode="stretch_width", height=240)
         self.pictures = pn.Column(top, below, sizing_mode="stretch_both")
         self._show_empty()
         return pn.Column(self.no_stack, self.pictures, sizing_mode="stretch_both")

@@ -86,7 +86,6 @@ class RangePreview(pn.viewable.Viewer):  # type: ignore[misc]
         if self.work.result is None or self.high <= self.low:
             return
         self.view.set_layers(*self.layers())
-        self.view.figure.x_range.renderers = self.view.figure.y_range.renderers
         self.words.object = self.describe()
 
     def describe(self) -> str:
@@ -105,5 +104,4 @@ class RangePreview(pn.viewable.Viewer):  # type: ignore[misc]
         )
 
     def __panel__(self) -> Any:
-        head = pn.Row(self.mode, self.words, sizing_mode="stretch_width")
-        return pn.Column(head, self.state, sizing_mode="stretch_both")
+        return pn.Column(self.mode, self.words, self.state, sizing_mode="stretch_both")

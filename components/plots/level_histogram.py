@@ -42,13 +42,15 @@ class LevelHistogram:
             active_scroll="xwheel_zoom",
             output_backend="canvas",
             sizing_mode="stretch_both",
+            toolbar_location="above",
         )
         bars = plot.quad(
             left="left", right="right", top="count", bottom="base" if scale == "log" else 0,
-            source=self.source, fill_color="#7A869A", line_color=None,
+            source=self.source, fill_color="#7A869A", line_color="#7A869A",
         )  # fmt: skip
         tips = [("grey level", "@left{0.0} to @right{0.0} counts"), ("pixels", "@count{0,0}")]
         plot.add_tools(HoverTool(tooltips=tips, renderers=[bars], mode="vline"))
+        plot.toolbar.logo = None
         limits = self.limits if scale == "linear" else [s.clone() for s in self.limits]
         for limit in limits:
             plot.add_layout(limit)

@@ -61,15 +61,21 @@ class RangeCurves:
         for mark in (*self.limits, self.cursor):
             self.figure.add_layout(mark)
         # A curve without points that puts the lines for all frames into the legend.
-        self.figure.line([], [], color=THRESHOLD, line_width=2, legend_label="one for all frames")
+        self.figure.line(
+            [0], [np.nan], color=THRESHOLD, line_width=2, legend_label="one for all frames"
+        )
         tips = [("frame", "@frame"), ("minimum", "@minimum{0.0} counts")]
-        tips += [("maximum", "@maximum{0.0} counts"), ("fit", "@sliding_minimum{0.0}")]
-        tips[-1] = ("fit", "@sliding_minimum{0.0} to @sliding_maximum{0.0} counts")
+        tips += [
+            ("maximum", "@maximum{0.0} counts"),
+            ("fit", "@sliding_minimum{0.0} to @sliding_maximum{0.0} counts"),
+        ]
         self.figure.add_tools(HoverTool(tooltips=tips, renderers=measured[:1], mode="vline"))
         self.figure.legend.click_policy = "hide"
         self.figure.legend.orientation = "horizontal"
         self.figure.legend.padding = 2
+        self.figure.legend.label_text_font_size = "9pt"
         self.figure.add_layout(self.figure.legend[0], "above")
+        self.figure.toolbar.logo = None
 
     def _curve(self, name: str, label: str, colour: str, marker: str) -> Any:
         self.figure.line("frame", name, source=self.source, color=colour, legend_label=label)

@@ -85,8 +85,10 @@ class LayerView(pn.viewable.Viewer):  # type: ignore[misc]
             y_axis_label="y (px)",
             output_backend="canvas",
             lod_timeout=100,
+            toolbar_location="above",
         )
         plot.add_tools(BoxZoomTool(match_aspect=True))
+        plot.toolbar.logo = None
         plot.grid.visible = False
         plot.image_rgba("image", "x", "y", "dw", "dh", source=self.source, origin="top_left")
         # The ranges follow this invisible frame alone, so overlays do not move the picture.
