@@ -9,6 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.events import Tap
 
+from components.locked import when_locked
 from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
 from components.pages.range_model import MeasuredRanges, fit, limits_at, measure, sample_of
 from components.pages.range_preview import RangePreview
@@ -124,8 +125,11 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
             pn.Column(histogram, sizing_mode="stretch_both", max_width=340),
             self.preview,
             sizing_mode="stretch_both",
+            styles={"flex": "2 1 0"},
         )
-        top = pn.Column(self.curve_view, sizing_mode="stretch_width", height=240)
+        top = pn.Column(
+            self.curve_view, sizing_mode="stretch_both", min_height=230, styles={"flex": "1 1 0"}
+        )
         self.pictures = pn.Column(top, below, sizing_mode="stretch_both")
         self._show_empty()
         return pn.Column(self.no_stack, self.pictures, sizing_mode="stretch_both")
@@ -157,7 +161,7 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         disabled = not self.session.frames
         self.run_all.disabled = disabled
         if self.active and not disabled:
-            self.curves.set_length(len(self.session.frames))
+            when_locked(lambda: self.curves.set_length(len(self.session.frames)))
             self.measure("sample")
             self.show_frame()
 
@@ -176,6 +180,9 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
 
     def refit(self) -> None:
         """Smooth what is measured again, and show it."""
+        when_locked(self._refit)
+
+    def _refit(self) -> None:
         if not self.session.frames:
             return
         settings = self.params.to_settings()
@@ -229,6 +236,9 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
 
     def show_frame(self) -> None:
         """Show the frame under the cursor."""
+        when_locked(self._show_frame)
+
+    def _show_frame(self) -> None:
         session = self.session
         self.curves.cursor.location = session.frame
         if self.active and session.frames:

@@ -7,6 +7,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from components.locked import when_locked
 from components.plots.paint import clipped, grey
 from components.widgets.layer_view import Layer, LayerView
 from components.widgets.state_view import StateView
@@ -83,6 +84,9 @@ class RangePreview(pn.viewable.Viewer):  # type: ignore[misc]
 
     def draw(self) -> None:
         """Draw what is shown now."""
+        when_locked(self._draw)
+
+    def _draw(self) -> None:
         if self.work.result is None or self.high <= self.low:
             return
         self.view.set_layers(*self.layers())

@@ -138,8 +138,8 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
         vectors = pn.pane.Bokeh(self.vectors.figure, sizing_mode="stretch_both", min_height=200)
         numbers = pn.Column(self.numbers, width=230, scroll="y-auto", sizing_mode="stretch_height")
         left = pn.Column(
-            pn.Column(self.picture, sizing_mode="stretch_both"),
-            pn.Row(vectors, histograms, sizing_mode="stretch_both"),
+            pn.Column(self.picture, sizing_mode="stretch_both", styles={"flex": "3 1 0"}),
+            pn.Row(vectors, histograms, sizing_mode="stretch_both", styles={"flex": "2 1 0"}),
             sizing_mode="stretch_both",
         )
         pictures = pn.Row(left, numbers, sizing_mode="stretch_both")

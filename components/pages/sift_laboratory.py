@@ -14,6 +14,7 @@ import panel_material_ui as pmui
 from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
+from components.locked import when_locked
 from components.plots.colours import RUNS
 from components.stream import StreamWork
 from components.widgets.elapsed import Elapsed
@@ -35,8 +36,8 @@ COLUMNS = {
     "n_inliers": "Inliers",
     "n_matches": "Matches",
     "ncc": "NCC",
-    "seconds": "Time per pair (s)",
-    "stack_seconds": "Whole stack (min)",
+    "seconds": "Time (s)",
+    "stack_seconds": "Stack (min)",
     "reason": "Problem",
 }
 """Columns of the table with their titles."""
@@ -103,13 +104,13 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
 
     def _build_choices(self) -> None:
         self.transforms = pmui.MultiChoice(
-            label="Models", options=list(TRANSFORMS), value=list(TRANSFORMS), width=420
+            label="Models", options=list(TRANSFORMS), value=list(TRANSFORMS), width=330
         )
         self.solvers = pmui.MultiChoice(
-            label="Solvers", options=["RANSAC", "LinReg"], value=["RANSAC", "LinReg"], width=200
+            label="Solvers", options=["RANSAC", "LinReg"], value=["RANSAC", "LinReg"], width=190
         )
         self.matchers = pmui.MultiChoice(
-            label="Matchers", options=["auto", "brute_force", "flann"], value=["auto"], width=200
+            label="Matchers", options=["auto", "brute_force", "flann"], value=["auto"], width=190
         )
         self.n_pairs = pmui.IntInput(
             label="Pairs", value=3, start=1, end=100, width=110,
@@ -120,7 +121,7 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
             label="Stop", icon="stop", variant="outlined", width=100, disabled=True
         )
         self.rows_shown = pmui.RadioButtonGroup(
-            options=["mean of the pairs", "each pair"], value="mean of the pairs", size="small"
+            options=["mean", "each pair"], value="mean", size="small"
         )
         self.progress = pmui.LinearProgress(
             value=0, variant="determinate", visible=False, sizing_mode="stretch_width"
@@ -209,9 +210,14 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
 
     def show(self) -> None:
         """Bring table and scatter up to date."""
-        means = self.rows_shown.value == "mean of the pairs"
+        when_locked(self._show)
+
+    def _show(self) -> None:
+        means = self.rows_shown.value == "mean"
         rows = mean_rows(self.rows) if means else self.rows
         self.table.value = table_of(rows)
+        hidden = [] if any(row.reason for row in rows) else ["reason"]
+        self.table.hidden_columns = hidden + ([] if len(self.matchers.value) > 1 else ["matcher"])
         self.source.data = scatter_columns(rows)
 
     def _on_state(self, *_events: Any) -> None:
@@ -233,8 +239,8 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
             sizing_mode="stretch_width",
         )  # fmt: skip
         words = pmui.Typography(
-            "Click a row to load its model, solver and matcher. Large points are efficient: none "
-            "is faster and better. The time of the stack is that on all cores of this machine.",
+            "Click a row to load its settings. Large points are efficient: none is faster and better. "
+            "Time: per pair on one core; of the stack, on all cores of this machine.",
             variant="body2",
             sx={"opacity": 0.75},
         )

@@ -9,9 +9,11 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.models import ColumnDataSource, HoverTool, TapTool
 
+from components.locked import when_locked
 from components.plots.colours import INLIER, OUTLIER
 from components.plots.matches import (
     MATCH_COLUMNS,
+    MOST_DRAWN,
     drawn_words,
     match_columns,
     outlier_mask,
@@ -21,7 +23,7 @@ from components.plots.paint import difference, grey, overlay
 from components.widgets.layer_view import Layer, LayerView
 from fibsem_dash.registration.trial import PairTrial, Region, aligned_pair
 
-MODES = ("side by side", "overlay", "difference", "flicker")
+MODES = ("beside", "overlay", "difference", "flicker")
 SHOWN = ("inliers", "outliers", "key points")
 POINT_COLOUR = "#E69F00"
 
@@ -37,17 +39,24 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         self.numbers = (0, 1)
         self.second_on_top = False
         self.view = LayerView()
-        self.mode = pmui.RadioButtonGroup(options=list(MODES), value=MODES[0], size="small")
-        self.shown = pmui.CheckButtonGroup(
-            options=list(SHOWN), value=["inliers", "outliers"], size="small"
+        narrow = {"& .MuiToggleButton-root": {"whiteSpace": "nowrap", "padding": "4px 8px"}}
+        self.mode = pmui.RadioButtonGroup(
+            options=list(MODES), value=MODES[0], size="small", sx=narrow
         )
+        self.shown = pmui.CheckButtonGroup(
+            options=list(SHOWN), value=["inliers", "outliers"], size="small", sx=narrow
+        )
+        self.limit = pmui.Select(
+            label="At most", options=[100, 300, 1000, MOST_DRAWN], value=300, size="small",
+            width=90, description="Lines or circles of one kind that are drawn, strongest first",
+        )  # fmt: skip
         self.at_box = pmui.Switch(label="at the box", value=False, visible=False, margin=(8, 4))
         self.words = pmui.Typography("", variant="body2", sizing_mode="stretch_width")
         self.match_words = pmui.Typography("", variant="body2", sizing_mode="stretch_width")
         self.lines = {name: ColumnDataSource({c: [] for c in MATCH_COLUMNS}) for name in SHOWN[:2]}
         self.points = ColumnDataSource({"x": [], "y": [], "radius": [], "response": []})
         self.renderers = self._add_glyphs()
-        for widget in (self.mode, self.shown, self.at_box):
+        for widget in (self.mode, self.shown, self.at_box, self.limit):
             widget.param.watch(lambda _e: self.draw(), "value")
 
     def _add_glyphs(self) -> dict[str, list[Any]]:
@@ -61,12 +70,12 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         for name, colour, dash in (("outliers", OUTLIER, "dashed"), ("inliers", INLIER, "solid")):
             source = self.lines[name]
             lines = plot.segment(
-                "x0", "y0", "x1", "y1", source=source, color=colour, line_width=1.2,
-                line_dash=dash, line_alpha=0.75, selection_line_width=3, selection_line_alpha=1,
+                "x0", "y0", "x1", "y1", source=source, color=colour, line_width=0.9,
+                line_dash=dash, line_alpha=0.5, selection_line_width=3, selection_line_alpha=1,
                 nonselection_line_alpha=0.35,
             )  # fmt: skip
             ends = [
-                plot.scatter(x, y, source=source, size=4, color=colour, marker=marker)
+                plot.scatter(x, y, source=source, size=3.5, color=colour, marker=marker)
                 for x, y in (("x0", "y0"), ("x1", "y1"))
                 for marker in ["circle" if name == "inliers" else "x"]
             ]
@@ -104,7 +113,7 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
     @property
     def offset(self) -> float | None:
         """How far right the second frame lies, px; None where it lies over the first."""
-        if self.trial is None or self.mode.value != "side by side":
+        if self.trial is None or self.mode.value != "beside":
             return None
         width = self.trial.first.image.shape[1]
         return float(width + max(width // 40, 2))
@@ -143,6 +152,9 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
 
     def draw(self) -> None:
         """Draw what is shown now."""
+        when_locked(self._draw)
+
+    def _draw(self) -> None:
         if self.trial is None:
             return
         trial, offset = self.trial, self.offset
@@ -150,10 +162,10 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         masks = {"inliers": trial.inliers, "outliers": outlier_mask(trial, self.lowe_ratio)}
         for name, mask in masks.items():
             self.lines[name].selected.indices = []
-            self.lines[name].data = match_columns(trial, mask, offset)
-        points = point_columns(trial.first_points)
+            self.lines[name].data = match_columns(trial, mask, offset, self.limit.value)
+        points = point_columns(trial.first_points, 0.0, self.limit.value)
         if offset is not None:
-            other = point_columns(trial.second_points, offset)
+            other = point_columns(trial.second_points, offset, self.limit.value)
             points = {name: np.concatenate([points[name], other[name]]) for name in points}
         self.points.data = points
         for name, renderers in self.renderers.items():
@@ -165,20 +177,21 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         """Return in words what is drawn."""
         first, second = self.numbers
         where = {
-            "side by side": f"Frame {first} left, frame {second} right",
+            "beside": f"Frame {first} left, frame {second} right",
             "overlay": f"Frame {first} red, frame {second} cyan, aligned: grey where they agree",
             "difference": f"Frame {second} minus {first}, aligned: blue darker, red brighter",
             "flicker": f"Frame {second if self.second_on_top else first}, aligned (space: other)",
         }[self.mode.value]
-        if not self.trial and self.mode.value != "side by side":
+        if not self.trial and self.mode.value != "beside":
             where += " (not aligned: there is no transform)"
         trial = self.trial
         assert trial is not None
-        drawn = [drawn_words(n, int(masks[n].sum())) for n in masks if n in self.shown.value]
+        limit = self.limit.value
+        drawn = [drawn_words(n, int(masks[n].sum()), limit) for n in masks if n in self.shown.value]
         if "key points" in self.shown.value:
             sides = (trial.first_points, trial.second_points)[: 2 if self.offset else 1]
             n = max(len(side) for side in sides)
-            drawn.append(drawn_words("key points per frame", n))
+            drawn.append(drawn_words("key points per frame", n, limit))
         cut = any(" of " in words for words in drawn)
         tail = " (the strongest)" if cut else ""
         return f"{where}. Drawn: {', '.join(drawn)}{tail}." if drawn else f"{where}."

@@ -11,11 +11,18 @@ from fibsem_dash.registration.trial import PARTS, PairTrial
 STYLE = """
 :host { color: inherit; }
 table { border-collapse: collapse; font-size: 13px; width: 100%; }
-td { padding: 1px 4px; border-bottom: 1px solid rgba(128,128,128,.25); }
+td { white-space: nowrap; padding: 1px 4px; border-bottom: 1px solid rgba(128,128,128,.25); }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.u { opacity: .7; white-space: nowrap; }
+p.note { font-size: 11px; opacity: .7; margin: 6px 4px; }
 tr.head td { font-weight: 600; border-bottom: none; padding-top: 5px; }
 """
+
+
+NOTE = (
+    "Matches pass the ratio test; inliers may be more, since matches that agree with the "
+    "transform are added. * kept from before, time as it was then."
+)
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -44,7 +51,7 @@ def number_rows(trial: PairTrial) -> list[tuple[str, str, str]]:
         ("Mean error", significant(e.error_abs_mean), "px"),
         ("FWHM x", significant(e.fwhm_x), "px"),
         ("FWHM y", significant(e.fwhm_y), "px"),
-        ("Trials of the solver", grouped(e.n_trials), ""),
+        ("Solver trials", grouped(e.n_trials), ""),
     ]
 
 
@@ -52,7 +59,7 @@ def time_rows(trial: PairTrial) -> list[tuple[str, str, str]]:
     """Return (name, value, unit) of the times; parts that were kept say so."""
     return [
         (name.capitalize(), significant(trial.seconds[name] * 1e3), "ms" + (
-            " (kept)" if name in trial.kept else ""
+            " *" if name in trial.kept else ""
         ))
         for name in PARTS
     ]  # fmt: skip
@@ -75,7 +82,8 @@ def results_html(trial: PairTrial) -> str:
             f'<td class="n">{_matrix_number(value, k)}</td>' for k, value in enumerate(row)
         )
         lines.append(f"<tr>{cells}</tr>")
-    return "".join([*lines, "</table>"])
+    lines.append(f'</table><p class="note">{NOTE}</p>')
+    return "".join(lines)
 
 
 def _matrix_number(value: float, column: int) -> str:

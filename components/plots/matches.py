@@ -22,7 +22,10 @@ def strongest(order: npt.NDArray[Any], limit: int = MOST_DRAWN) -> npt.NDArray[n
 
 
 def match_columns(
-    trial: PairTrial, chosen: npt.NDArray[np.bool_], offset: float | None
+    trial: PairTrial,
+    chosen: npt.NDArray[np.bool_],
+    offset: float | None,
+    limit: int = MOST_DRAWN,
 ) -> dict[str, npt.NDArray[Any]]:
     """Return lines from the first to the second point of some matches, most distinctive first.
 
@@ -34,9 +37,11 @@ def match_columns(
         Which of its candidate matches.
     offset : float or None
         The second frame lies so far to the right, px; None: it lies aligned over the first.
+    limit : int
+        Most matches that are returned.
     """
     index = np.flatnonzero(chosen)
-    index = index[strongest(trial.matches.ratio[index])]
+    index = index[strongest(trial.matches.ratio[index], limit)]
     src = trial.matches.src[index].astype(np.float64)
     dst = trial.matches.dst[index].astype(np.float64)
     delta = np.full_like(src, np.nan)
@@ -59,9 +64,11 @@ def outlier_mask(trial: PairTrial, lowe_ratio: float) -> npt.NDArray[np.bool_]:
     return trial.matches.below(lowe_ratio) & ~trial.inliers
 
 
-def point_columns(points: KeyPoints, offset: float = 0.0) -> dict[str, npt.NDArray[Any]]:
+def point_columns(
+    points: KeyPoints, offset: float = 0.0, limit: int = MOST_DRAWN
+) -> dict[str, npt.NDArray[Any]]:
     """Return circles of key points as large as what they describe, strongest first."""
-    index = strongest(-points.response)
+    index = strongest(-points.response, limit)
     return {
         "x": points.xy[index, 0] + np.float32(offset),
         "y": points.xy[index, 1],

@@ -23,7 +23,7 @@ from fibsem_dash.registration.trial import PairTrial
 BINS = 64
 """Bins of the histograms: those that the FWHM is taken from."""
 
-ARROW_SHARE = 0.08
+ARROW_SHARE = 0.06
 """Length of the scale arrow over the width of the frame."""
 
 
@@ -82,7 +82,7 @@ class VectorMap:
 
     def _build(self) -> Any:
         plot = figure(
-            title="Residuals of the inliers",
+            title="Residuals (px)",
             x_range=DataRange1d(range_padding=0.02),
             y_range=DataRange1d(range_padding=0.02, flipped=True),
             tools="pan,wheel_zoom,reset,save",
@@ -104,10 +104,10 @@ class VectorMap:
         plot.x_range.renderers = plot.y_range.renderers = [frame]
         colour = {"field": "length", "transform": self.mapper}
         lines = plot.segment(
-            "x0", "y0", "x1", "y1", source=self.source, color=colour, line_width=1.6
+            "x0", "y0", "x1", "y1", source=self.source, color=colour, line_width=1.2
         )
         plot.scatter(
-            "x1", "y1", source=self.source, marker="triangle", angle="angle", size=5, color=colour
+            "x1", "y1", source=self.source, marker="triangle", angle="angle", size=3.5, color=colour
         )
         grey = "#808080"
         plot.segment("x0", "y", "x1", "y", source=self.scale, color=grey, line_width=2.5)
@@ -118,7 +118,7 @@ class VectorMap:
             "tip", "y", "text", source=self.scale, text_baseline="middle", text_color=grey,
             text_font_size="10pt",
         )  # fmt: skip
-        bar = ColorBar(color_mapper=self.mapper, title="px", width=8, padding=4)
+        bar = ColorBar(color_mapper=self.mapper, width=8, padding=4)
         bar.background_fill_alpha = 0
         plot.add_layout(bar, "right")
         tips = [("x, y", "@x0{0.0}, @y0{0.0} px"), ("residual", "@dx{0.000}, @dy{0.000} px")]
@@ -143,9 +143,7 @@ class ResidualHistograms:
 
     def __init__(self) -> None:
         self.sources = {axis: ColumnDataSource(histogram_columns([])) for axis in "xy"}
-        self.widths = {
-            axis: ColumnDataSource({"x0": [], "x1": [], "y": [], "text": []}) for axis in "xy"
-        }
+        self.widths = {axis: ColumnDataSource({"x0": [], "x1": [], "y": []}) for axis in "xy"}
         self.range = Range1d(-1, 1)
         self.figures = {axis: self._build(axis, c) for axis, c in (("x", X), ("y", Y))}
 
@@ -154,6 +152,7 @@ class ResidualHistograms:
             x_range=self.range,
             x_axis_label=f"{axis} residual (px)",
             y_axis_label="matches",
+            title=" ",
             tools="save",
             output_backend="canvas",
             sizing_mode="stretch_both",
@@ -175,10 +174,6 @@ class ResidualHistograms:
         plot.scatter(
             "x1", "y", source=width, marker="dash", angle=np.pi / 2, size=12, color="#808080"
         )
-        plot.text(
-            "x1", "y", "text", source=width, text_baseline="middle", text_font_size="9pt",
-            text_color="#808080",
-        )  # fmt: skip
         tips = [("residual", "@left{0.000} to @right{0.000} px"), ("matches", "@count")]
         plot.add_tools(HoverTool(tooltips=tips, renderers=[bars]))
         return plot
@@ -194,17 +189,18 @@ class ResidualHistograms:
             bars = histogram_columns(values)
             self.sources[axis].data = bars
             self.widths[axis].data = width_columns(bars, found[axis])
+            width = f"FWHM {found[axis]:.3g} px" if np.isfinite(found[axis]) else "no FWHM"
+            self.figures[axis].title.text = f"{axis}: {width}"
 
 
 def width_columns(bars: dict[str, Any], fwhm: float) -> dict[str, Any]:
     """Return the line of the width at half maximum, from the first to the last bin above half."""
     counts = np.asarray(bars["count"])
     if not np.isfinite(fwhm) or counts.size == 0:
-        return {"x0": [], "x1": [], "y": [], "text": []}
+        return {"x0": [], "x1": [], "y": []}
     # The maximum is that of `fibsem_dash.transforms.fwhm`: a mean of five bins.
     start = int(np.clip(counts.argmax() - 2, 0, counts.size - 5))
     half = counts[start : start + 5].mean() / 2
     inside = np.flatnonzero(counts > half)
     x0 = float(bars["left"][inside[0]])
-    text = f"  FWHM {fwhm:.3g} px"
-    return {"x0": [x0], "x1": [x0 + fwhm], "y": [float(half)], "text": [text]}
+    return {"x0": [x0], "x1": [x0 + fwhm], "y": [float(half)]}
