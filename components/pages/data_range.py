@@ -76,11 +76,11 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
 
     def _watch(self) -> None:
         session = self.session
-        session.param.watch(lambda _e: self.refresh(), ["frames"])
-        session.param.watch(lambda _e: self.show_frame(), ["frame"])
-        session.settings.input.param.watch(lambda _e: self.refresh(), ["detector"])
-        self.params.param.watch(lambda _e: self.refresh(), list(MEASURING))
-        self.params.param.watch(lambda _e: self.refit(), ["window", "order", "sliding"])
+        session.param.watch(lambda *_e: self.refresh(), ["frames"])
+        session.param.watch(lambda *_e: self.show_frame(), ["frame"])
+        session.settings.input.param.watch(lambda *_e: self.refresh(), ["detector"])
+        self.params.param.watch(lambda *_e: self.refresh(), list(MEASURING))
+        self.params.param.watch(lambda *_e: self.refit(), ["window", "order", "sliding"])
         self.scan.param.watch(self._on_items, "done_count")
         self.scan.param.watch(self._on_progress, ["busy", "done"])
         self.preview.work.param.watch(self._on_levels, "done_count")

@@ -37,10 +37,10 @@ class RangePreview(pn.viewable.Viewer):  # type: ignore[misc]
         self.mode = pmui.RadioButtonGroup(
             options=["beside", "flicker"], value="beside", size="small"
         )
-        self.mode.param.watch(lambda _e: self.draw(), "value")
+        self.mode.param.watch(lambda *_e: self.draw(), "value")
         self.words = pmui.Typography("", variant="body2", sizing_mode="stretch_width")
         self.state = StateView(self.view, self.work, "The frame comes here.")
-        self.work.param.watch(lambda _e: self.draw(), "done_count")
+        self.work.param.watch(lambda *_e: self.draw(), "done_count")
 
     def _load(self, info: FrameInfo, detector: str) -> FrameLevels:
         found = read_levels(info.path, detector)

@@ -70,11 +70,10 @@ class SiftControls:
             filename="fibsem-dash-settings.yaml",
             label="Save YAML",
             icon="download",
-            variant="outlined",
             width=WIDTH // 2 - 6,
         )
         self.load = pmui.FileInput(
-            accept=".yaml,.yml", label="Load YAML", variant="outlined", width=WIDTH // 2 - 6
+            accept=".yaml,.yml", label="Load YAML", width=WIDTH // 2 - 6
         )
         self.load.param.watch(self._on_load, "value")
         self.use = pmui.Button(label="Use for the run", icon="done", width=WIDTH, margin=(4, 8))

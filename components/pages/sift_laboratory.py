@@ -12,6 +12,7 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.models.widgets.tables import NumberFormatter
 from bokeh.plotting import figure
 
 from components.locked import when_locked
@@ -121,7 +122,10 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
             label="Stop", icon="stop", variant="outlined", width=100, disabled=True
         )
         self.rows_shown = pmui.RadioButtonGroup(
-            options=["mean", "each pair"], value="mean", size="small"
+            options=["mean", "each pair"],
+            value="mean",
+            size="small",
+            sx={"& .MuiToggleButton-root": {"whiteSpace": "nowrap"}},
         )
         self.progress = pmui.LinearProgress(
             value=0, variant="determinate", visible=False, sizing_mode="stretch_width"
@@ -129,15 +133,13 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
         self.alert = pmui.Alert("", severity="error", visible=False, sizing_mode="stretch_width")
         self.run.on_click(lambda _event: self.start())
         self.stop.on_click(lambda _event: self.work.stop())
-        self.rows_shown.param.watch(lambda _e: self.show(), "value")
+        self.rows_shown.param.watch(lambda *_e: self.show(), "value")
 
     def _build_results(self) -> None:
         numbers = {
             "error_px": "0.000", "ncc": "0.0000", "seconds": "0.000", "stack_seconds": "0.00",
             "n_inliers": "0,0", "n_matches": "0,0",
         }  # fmt: skip
-        from bokeh.models.widgets.tables import NumberFormatter
-
         self.table = pn.widgets.Tabulator(
             table_of([]),
             show_index=False,
@@ -149,8 +151,10 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
             },
             layout="fit_data_fill",
             sizing_mode="stretch_both",
-            min_height=160,
+            min_height=220,
+            sorters=[{"field": "error_px", "dir": "asc"}],
             theme="site",
+            styles={"flex": "3 1 0"},
         )
         self.table.on_click(self._on_click)
         self.source = ColumnDataSource(scatter_columns([]))
@@ -164,9 +168,10 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
             min_height=160,
         )
         plot.toolbar.logo = None
+        plot.y_range.range_padding = 0.2
         plot.scatter(
             "seconds", "ncc", source=self.source, marker="marker", size="size", color="colour",
-            fill_alpha=0.8, legend_group="model",
+            fill_alpha=0.8, legend_field="model",
         )  # fmt: skip
         plot.legend.label_text_font_size = "9pt"
         plot.add_layout(plot.legend[0], "right")
@@ -239,8 +244,8 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
             sizing_mode="stretch_width",
         )  # fmt: skip
         words = pmui.Typography(
-            "Click a row to load its settings. Large points are efficient: none is faster and better. "
-            "Time: per pair on one core; of the stack, on all cores of this machine.",
+            "Click a row to load its settings. Large points are efficient: none is faster and "
+            "better. Time: per pair on one core; of the stack, on all cores of this machine.",
             variant="body2",
             sx={"opacity": 0.75},
         )
@@ -251,6 +256,8 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
             self.alert,
             words,
             self.table,
-            pn.pane.Bokeh(self.figure, sizing_mode="stretch_both", min_height=180),
+            pn.pane.Bokeh(
+                self.figure, sizing_mode="stretch_both", min_height=170, styles={"flex": "2 1 0"}
+            ),
             sizing_mode="stretch_both",
         )

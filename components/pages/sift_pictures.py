@@ -57,7 +57,7 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         self.points = ColumnDataSource({"x": [], "y": [], "radius": [], "response": []})
         self.renderers = self._add_glyphs()
         for widget in (self.mode, self.shown, self.at_box, self.limit):
-            widget.param.watch(lambda _e: self.draw(), "value")
+            widget.param.watch(lambda *_e: self.draw(), "value")
 
     def _add_glyphs(self) -> dict[str, list[Any]]:
         plot = self.view.figure
@@ -211,4 +211,5 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
 
     def __panel__(self) -> Any:
         head = pn.Row(self.mode, self.shown, self.at_box, sizing_mode="stretch_width")
-        return pn.Column(head, self.words, self.match_words, self.view, sizing_mode="stretch_both")
+        words = pn.Row(self.words, self.limit, sizing_mode="stretch_width")
+        return pn.Column(head, words, self.match_words, self.view, sizing_mode="stretch_both")

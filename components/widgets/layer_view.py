@@ -86,6 +86,7 @@ class LayerView(pn.viewable.Viewer):  # type: ignore[misc]
             output_backend="canvas",
             lod_timeout=100,
             toolbar_location="above",
+            min_border_right=16,
         )
         plot.add_tools(BoxZoomTool(match_aspect=True))
         plot.toolbar.logo = None
