@@ -72,9 +72,7 @@ class SiftControls:
             icon="download",
             width=WIDTH // 2 - 6,
         )
-        self.load = pmui.FileInput(
-            accept=".yaml,.yml", label="Load YAML", width=WIDTH // 2 - 6
-        )
+        self.load = pmui.FileInput(accept=".yaml,.yml", label="Load YAML", width=WIDTH // 2 - 6)
         self.load.param.watch(self._on_load, "value")
         self.use = pmui.Button(label="Use for the run", icon="done", width=WIDTH, margin=(4, 8))
         self.use.on_click(lambda _event: self.use_for_run())

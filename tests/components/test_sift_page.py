@@ -23,6 +23,9 @@ from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.frames import find_frames, inspect_frame
 from fibsem_dash.settings import RunSettings, from_dict, update
 
+# Panel's table calls pandas in a way that pandas wants to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
+
 
 def open_session(folder: Path) -> Session:
     session = Session(ServerConfig((folder,), folder / "runs"))
