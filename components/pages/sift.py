@@ -136,7 +136,7 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
             sizing_mode="stretch_both",
         )
         vectors = pn.pane.Bokeh(self.vectors.figure, sizing_mode="stretch_both", min_height=200)
-        numbers = pn.Column(self.numbers, width=270, scroll="y-auto", sizing_mode="stretch_height")
+        numbers = pn.Column(self.numbers, width=245, scroll="y-auto", sizing_mode="stretch_height")
         left = pn.Column(
             pn.Column(self.picture, sizing_mode="stretch_both", styles={"flex": "3 1 0"}),
             pn.Row(vectors, histograms, sizing_mode="stretch_both", styles={"flex": "2 1 0"}),

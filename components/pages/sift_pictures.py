@@ -39,7 +39,7 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         self.numbers = (0, 1)
         self.second_on_top = False
         self.view = LayerView()
-        narrow = {"& .MuiToggleButton-root": {"whiteSpace": "nowrap", "padding": "4px 8px"}}
+        narrow = {"& .MuiToggleButton-root": {"whiteSpace": "nowrap", "padding": "4px 6px"}}
         self.mode = pmui.RadioButtonGroup(
             options=list(MODES), value=MODES[0], size="small", sx=narrow
         )

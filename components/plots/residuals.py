@@ -161,6 +161,7 @@ class ResidualHistograms:
         plot.toolbar.logo = None
         plot.toolbar.autohide = True
         plot.y_range.start = 0
+        plot.yaxis.ticker.desired_num_ticks = 4
         bars = plot.quad(
             left="left", right="right", top="count", bottom=0, source=self.sources[axis],
             color=colour, fill_alpha=0.75, line_alpha=0, hatch_pattern="/" if axis == "y" else " ",

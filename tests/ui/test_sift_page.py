@@ -21,7 +21,7 @@ def test_a_changed_model_gives_another_matrix(open_page, stack_folder):
     page = open_sift(open_page, stack_folder)
     expect(page.get_by_text("The run uses these settings.")).to_be_attached()
     page.get_by_label("Transform", exact=True).first.click()
-    page.get_by_role("option", name="shift", exact=True).click()
+    page.get_by_role("menuitem", name="shift", exact=True).click()
     expect(page.get_by_text("1.000000").first).to_be_visible(timeout=WAIT)
     expect(page.get_by_text(re.compile("still uses other settings"))).to_be_visible()
     page.get_by_role("button", name="Use for the run").click()
