@@ -33,8 +33,8 @@ Region = tuple[int, int, int, int]
 """Part of a frame as (yi, ya, xi, xa), px, half open."""
 
 FULL_FRAME_PIXELS = 4_000_000
-"""Frames up to this size are tried whole, larger ones in their middle: SIFT of 4 Mpx takes about
-two seconds, which is the most that live tuning bears."""
+"""Frames up to this size are tried whole, larger ones in their middle: key points of 4 Mpx take a
+few seconds a frame, which is the most that live tuning bears."""
 
 PARTS = ("read", "range", "key points", "matching", "solving")
 """Names of the timed parts, in order."""
