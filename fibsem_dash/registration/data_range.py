@@ -87,13 +87,22 @@ def _measure(frame: FrameInfo, batch: RangeBatch) -> FrameRange:
     if record is not None:
         low, high = as_float(record["minimum"]), as_float(record["maximum"])
         return FrameRange(frame.index, low, high, True)
-    s = batch.settings
+    found = measure_frame(frame, batch.detector, batch.settings)
+    if not found.reason:
+        cache.save_record(KIND, key, {"minimum": found.minimum, "maximum": found.maximum})
+    return found
+
+
+def measure_frame(frame: FrameInfo, detector: str, settings: DataRangeSettings) -> FrameRange:
+    """Measure the range of one frame; one that cannot be read carries the reason."""
+    if np.dtype(frame.dtype) == np.uint8:
+        return FrameRange(frame.index, 0.0, 255.0, True)
+    s = settings
     try:
-        image = open_frame(frame.path).view(batch.detector)
+        image = open_frame(frame.path).view(detector)
         found = intensity_range(image, s.thr_min, s.thr_max, s.nbins, method=s.method)  # type: ignore[arg-type]
     except (FibsemDashError, OSError) as error:
         return FrameRange(frame.index, np.nan, np.nan, False, describe_error(error))
-    cache.save_record(KIND, key, {"minimum": found.minimum, "maximum": found.maximum})
     return FrameRange(frame.index, found.minimum, found.maximum, False)
 
 

@@ -1,0 +1,120 @@
+"""What the Data range page knows: measured ranges, their smoothing, the limits of a frame."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from fibsem_dash.errors import RunError
+from fibsem_dash.registration.data_range import (
+    FrameRange,
+    StackRange,
+    combine_ranges,
+    measure_frame,
+    range_key,
+)
+from fibsem_dash.registration.frames import FrameInfo
+from fibsem_dash.settings import DataRangeSettings
+
+SAMPLE = 60
+"""Frames that are measured at once."""
+
+
+def sample_of(frames: Sequence[FrameInfo], n: int = SAMPLE) -> list[FrameInfo]:
+    """Choose every k-th usable frame so that about n are taken, the last one included."""
+    usable = [frame for frame in frames if frame.usable]
+    if len(usable) <= n:
+        return usable
+    places = np.unique(np.linspace(0, len(usable) - 1, n).round().astype(int))
+    return [usable[i] for i in places]
+
+
+class MeasuredRanges:
+    """Ranges of frames by everything they depend on, so that going back costs nothing."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, FrameRange] = {}
+
+    def missing(
+        self, frames: Sequence[FrameInfo], detector: str, settings: DataRangeSettings
+    ) -> list[FrameInfo]:
+        """Return the frames whose range is not known yet."""
+        return [f for f in frames if range_key(f, detector, settings) not in self._known]
+
+    def add(self, key: str, found: FrameRange) -> None:
+        """Keep the range of a frame."""
+        self._known[key] = found
+
+    def get(
+        self, frames: Sequence[FrameInfo], detector: str, settings: DataRangeSettings
+    ) -> list[tuple[FrameInfo, FrameRange]]:
+        """Return the frames whose range is known, in order."""
+        pairs = [(f, self._known.get(range_key(f, detector, settings))) for f in frames]
+        return [(frame, found) for frame, found in pairs if found is not None]
+
+
+def measure(
+    frames: Sequence[FrameInfo],
+    detector: str,
+    settings: DataRangeSettings,
+    stop: Callable[[], bool],
+) -> Iterator[tuple[str, FrameRange]]:
+    """Measure frames on some threads; yield (key, range) in order."""
+
+    def one(frame: FrameInfo) -> tuple[str, FrameRange] | None:
+        if stop():
+            return None
+        return range_key(frame, detector, settings), measure_frame(frame, detector, settings)
+
+    # The files are read and counted without Python's lock.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for found in pool.map(one, frames):
+            if found is None:
+                return
+            yield found
+
+
+def fit(
+    known: Sequence[tuple[FrameInfo, FrameRange]], settings: DataRangeSettings, n_frames: int
+) -> tuple[np.ndarray[Any, Any], StackRange]:
+    """Smooth the measured ranges; return frame numbers and ranges, one per readable frame.
+
+    The window counts frames of the stack, also where only some are measured.
+
+    Raises
+    ------
+    RunError
+        When no frame could be read.
+    """
+    good = [(frame, found) for frame, found in known if not found.reason]
+    if not good:
+        reasons = [found.reason for _, found in known]
+        raise RunError(
+            "no frame could be measured",
+            found=reasons[0] if reasons else "no usable frame",
+            remedy="Look at the list of problems on the Data page.",
+        )
+    every = max(n_frames / len(good), 1.0)
+    window = max(round(settings.window / every), settings.order + 2, 3)
+    thinned = dataclasses.replace(settings, window=window)
+    low = np.array([found.minimum for _, found in good])
+    high = np.array([found.maximum for _, found in good])
+    numbers = np.array([frame.index for frame, _ in good])
+    return numbers, combine_ranges(low, high, thinned)
+
+
+def limits_at(
+    frame: int, numbers: np.ndarray[Any, Any], levels: StackRange, sliding: bool
+) -> tuple[float, float]:
+    """Return the grey levels that the 8-bit image of a frame spans."""
+    if not sliding:
+        return levels.global_minimum, levels.global_maximum
+    return (
+        float(np.interp(frame, numbers, levels.sliding_minimum)),
+        float(np.interp(frame, numbers, levels.sliding_maximum)),
+    )

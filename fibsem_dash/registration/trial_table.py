@@ -1,0 +1,234 @@
+"""Several models and solvers tried on several pairs, to be compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fibsem_dash.compare import ncc
+from fibsem_dash.compute.executor import describe_error
+from fibsem_dash.errors import FibsemDashError
+from fibsem_dash.registration.trial import PairTrial, TrialCache, aligned_pair, try_pair
+from fibsem_dash.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Settings that are compared with others, and what they are called by."""
+
+    transform: str
+    solver: str
+    matcher: str
+    settings: RunSettings
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others."""
+        return f"{self.transform}, {self.solver}, {self.matcher}"
+
+
+@dataclass(frozen=True)
+class TrialPair:
+    """Two frames by number and file."""
+
+    first: int
+    second: int
+    first_path: str
+    second_path: str
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One variant on one pair, or the mean of a variant over its pairs.
+
+    Attributes
+    ----------
+    pair : str
+        Numbers of the frames; of a mean, how many pairs it is of.
+    transform, solver, matcher : str
+        The variant.
+    n_matches, n_inliers : float
+        Matches that passed Lowe's test, and those that the matrix rests on.
+    error_px, fwhm_x_px, fwhm_y_px : float
+        Residuals of the inliers; NaN when failed.
+    ncc : float
+        Correlation of the 8-bit images after alignment, where both have pixels.
+    seconds : float
+        Time that one pair adds to a run, on one core.
+    stack_seconds : float
+        Time that the key points and transforms of the whole stack will take.
+    failed : int
+        Pairs without a transform.
+    reason : str
+        Why; empty on success.
+    """
+
+    pair: str
+    transform: str
+    solver: str
+    matcher: str
+    n_matches: float
+    n_inliers: float
+    error_px: float
+    fwhm_x_px: float
+    fwhm_y_px: float
+    ncc: float
+    seconds: float
+    stack_seconds: float
+    failed: int = 0
+    reason: str = ""
+
+
+def variants_of(
+    settings: RunSettings,
+    transforms: Sequence[str],
+    solvers: Sequence[str],
+    matchers: Sequence[str] = (),
+) -> list[Variant]:
+    """Combine models, solvers and matchers; what is not varied is that of the settings."""
+    found = []
+    for transform, solver, matcher in itertools.product(
+        transforms, solvers, matchers or (settings.matching.matcher,)
+    ):
+        chosen = dataclasses.replace(
+            settings,
+            solver=dataclasses.replace(settings.solver, transform=transform, solver=solver),
+            matching=dataclasses.replace(settings.matching, matcher=matcher),
+        )
+        found.append(Variant(transform, solver, matcher, chosen))
+    return found
+
+
+def spread_pairs(paths: Sequence[tuple[int, str]], n_pairs: int, step: int = 1) -> list[TrialPair]:
+    """Choose pairs that lie evenly along the stack.
+
+    Parameters
+    ----------
+    paths : sequence of (int, str)
+        Number and file of the frames that can be used, in order.
+    n_pairs : int
+        How many; fewer where the stack has fewer.
+    step : int
+        Frames from the first to the second of a pair.
+    """
+    starts = len(paths) - step
+    if starts < 1 or n_pairs < 1:
+        return []
+    places = np.unique(np.linspace(0, starts - 1, min(n_pairs, starts)).round().astype(int))
+    return [
+        TrialPair(paths[i][0], paths[i + step][0], paths[i][1], paths[i + step][1])
+        for i in map(int, places)
+    ]
+
+
+def compare_trials(
+    pairs: Sequence[TrialPair],
+    variants: Sequence[Variant],
+    *,
+    n_frames: int = 0,
+    n_workers: int = 1,
+    max_side: int = 0,
+    cache: TrialCache | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[TrialRow]:
+    """Try every variant on every pair; yield each result when it is there.
+
+    A pair that cannot be tried gives a row with the reason, and the others go on.
+
+    Parameters
+    ----------
+    pairs, variants : sequence
+        What is tried.
+    n_frames, n_workers : int
+        Length of the stack and workers of the run, for the predicted time.
+    max_side : int
+        See `try_pair`.
+    cache : TrialCache, optional
+        See `try_pair`.
+    stop : callable
+        Asked before every trial; True ends the comparison.
+    """
+    for pair, variant in itertools.product(pairs, variants):
+        if stop():
+            return
+        try:
+            trial = try_pair(
+                pair.first_path, pair.second_path, variant.settings, max_side=max_side, cache=cache
+            )
+        except (FibsemDashError, OSError) as error:
+            yield _failed_row(pair, variant, describe_error(error))
+        else:
+            yield _row(pair, variant, trial, n_frames / max(n_workers, 1))
+
+
+def aligned_ncc(trial: PairTrial) -> float:
+    """Return the correlation of both 8-bit images after alignment; NaN where they do not meet."""
+    if not trial:
+        return float("nan")
+    first, second, (yi, ya, xi, xa) = aligned_pair(trial)
+    top, left = trial.first.region[0], trial.first.region[2]
+    inner = slice(yi - top, ya - top), slice(xi - left, xa - left)
+    if first[inner].size < 4:
+        return float("nan")
+    return ncc(first[inner], second[inner], backend="numpy")
+
+
+def _row(pair: TrialPair, variant: Variant, trial: PairTrial, pairs_per_worker: float) -> TrialRow:
+    return TrialRow(
+        pair=_pair_name(pair),
+        transform=variant.transform,
+        solver=variant.solver,
+        matcher=variant.matcher,
+        n_matches=trial.n_matches,
+        n_inliers=trial.n_inliers,
+        error_px=trial.estimate.error_abs_mean,
+        fwhm_x_px=trial.estimate.fwhm_x,
+        fwhm_y_px=trial.estimate.fwhm_y,
+        ncc=aligned_ncc(trial),
+        seconds=trial.pair_seconds,
+        stack_seconds=trial.pair_seconds * pairs_per_worker,
+        failed=0 if trial else 1,
+        reason=trial.estimate.reason,
+    )
+
+
+def _failed_row(pair: TrialPair, variant: Variant, reason: str) -> TrialRow:
+    nan = float("nan")
+    names = _pair_name(pair), variant.transform, variant.solver, variant.matcher
+    return TrialRow(*names, 0, 0, nan, nan, nan, nan, nan, nan, 1, reason)
+
+
+def _pair_name(pair: TrialPair) -> str:
+    return f"{pair.first} → {pair.second}"
+
+
+def mean_rows(rows: Sequence[TrialRow]) -> list[TrialRow]:
+    """Return one row per variant: means over the pairs that have a transform."""
+    groups: dict[tuple[str, str, str], list[TrialRow]] = {}
+    for row in rows:
+        groups.setdefault((row.transform, row.solver, row.matcher), []).append(row)
+    return [_mean(names, group) for names, group in groups.items()]
+
+
+def _mean(names: tuple[str, str, str], rows: list[TrialRow]) -> TrialRow:
+    good = [row for row in rows if not row.reason]
+    means: dict[str, Any] = {
+        name: float(np.mean([getattr(row, name) for row in good])) if good else float("nan")
+        for name in (
+            "n_matches", "n_inliers", "error_px", "fwhm_x_px", "fwhm_y_px", "ncc", "seconds",
+            "stack_seconds",
+        )
+    }  # fmt: skip
+    reasons = [row.reason for row in rows if row.reason]
+    return TrialRow(
+        f"mean of {len(rows)}",
+        *names,
+        **means,
+        failed=len(reasons),
+        reason=reasons[0] if reasons else "",
+    )

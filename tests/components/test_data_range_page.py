@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from components.config import ServerConfig
+from components.pages.data_range import DataRangePage
+from components.pages.range_model import fit, limits_at, sample_of
+from components.session import Session
+from fibsem_dash.errors import RunError
+from fibsem_dash.io import open_frame
+from fibsem_dash.io.tif import write_tif
+from fibsem_dash.phantom import write_phantom
+from fibsem_dash.registration.data_range import FrameRange
+from fibsem_dash.registration.frames import FrameInfo, find_frames, inspect_frame
+from fibsem_dash.settings import DataRangeSettings
+
+
+def open_session(folder: Path) -> Session:
+    session = Session(ServerConfig((folder,), folder / "runs"))
+    paths = find_frames(folder)
+    session.open_frames(str(folder), [inspect_frame(i, str(p)) for i, p in enumerate(paths)])
+    return session
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_phantom(tmp_path_factory.mktemp("range"), frames=6, size=192, seed=3).folder
+
+
+@pytest.fixture
+def page(folder):
+    page = DataRangePage(open_session(folder))
+    page.__panel__()
+    page.on_enter()
+    return page
+
+
+def test_the_page_measures_at_once_and_says_what_is_clipped(page):
+    assert page.scan.error == ""
+    assert page.numbers.tolist() == list(range(6))
+    data = page.curves.source.data
+    assert np.all(data["minimum"] < data["maximum"])
+    assert "6 of 6 frames" in page.state.object
+    low, high = page.preview.low, page.preview.high
+    image = open_frame(page.session.frame_path).raw("A")
+    share = 100 * (image < low).mean()
+    assert f"{share:.3g} % below (blue)" in page.preview.words.object
+    assert page.histogram.source.data["count"].sum() == image.size
+    assert high > low
+    page.__panel__().get_root()
+
+
+def test_thresholds_measure_again_and_the_fit_does_not(page):
+    before = page.curves.source.data["minimum"].copy()
+    runs = page.scan.done_count
+    page.params.order = 1
+    page.params.sliding = False
+    assert page.scan.done_count == runs
+    assert page.preview.low == page.levels.global_minimum
+    page.params.thr_min = 0.05
+    assert page.scan.done_count > runs
+    assert np.all(page.curves.source.data["minimum"] > before)
+    runs = page.scan.done_count
+    page.params.reset()
+    assert page.scan.done_count == runs, "ranges that were measured before are not measured again"
+
+
+def test_the_cursor_is_shared(page):
+    page.session.frame = 4
+    assert page.curves.cursor.location == 4
+    assert page.preview.words.object.startswith("Frame 4")
+    page._on_tap(SimpleNamespace(x=2.3))
+    assert page.session.frame == 2
+    page._on_tap(SimpleNamespace(x=99.0))
+    assert page.session.frame == 5
+
+
+def test_space_shows_the_other_image_at_the_same_place(page):
+    page.on_key(" ")
+    assert page.preview.mode.value == "flicker"
+    words = page.preview.words.object
+    page.on_key(" ")
+    assert page.preview.words.object != words
+    assert len(page.preview.layers()) == 1
+
+
+def test_clipped_pixels_are_coloured(page):
+    page.params.thr_max = 0.2
+    colours = page.preview.layers()[1].paint(slice(0, 192), slice(0, 192), 1)
+    red = (colours[..., 0] == 214) & (colours[..., 1] == 39)
+    image = open_frame(page.session.frame_path).raw("A")
+    assert np.array_equal(red, image > page.preview.high)
+
+
+def test_without_a_stack_the_page_says_what_to_do(tmp_path):
+    session = Session(ServerConfig((tmp_path,), tmp_path))
+    page = DataRangePage(session)
+    page.__panel__()
+    page.on_enter()
+    assert page.no_stack.visible
+    assert not page.pictures.visible
+    page.no_stack[1].param.trigger("clicks")
+    assert session.page == "data"
+
+
+def test_frames_that_vanish_give_a_reason(tmp_path):
+    folder = write_phantom(tmp_path / "x", frames=3, size=192).folder
+    session = open_session(folder)
+    for path in find_frames(folder):
+        path.unlink()
+    page = DataRangePage(session)
+    page.__panel__()
+    page.on_enter()
+    assert "no frame could be measured" in page.scan.error
+    assert page.preview.work.error
+
+
+def test_8_bit_frames_need_no_scaling(tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(2):
+        write_tif(tmp_path / f"f{i}.tif", rng.integers(0, 255, (40, 50), dtype=np.uint8))
+    page = DataRangePage(open_session(tmp_path))
+    page.__panel__()
+    page.on_enter()
+    assert "nothing needs to be scaled" in page.state.object
+    assert "nothing needs to be scaled" in page.preview.words.object
+
+
+def frames(n):
+    return [FrameInfo(i, f"f{i}", (f"f{i}", 1, 1), dtype="int16") for i in range(n)]
+
+
+def test_a_sample_spans_the_stack():
+    chosen = [frame.index for frame in sample_of(frames(1000))]
+    assert len(chosen) == 60
+    assert chosen[0] == 0
+    assert chosen[-1] == 999
+    assert len(sample_of(frames(7))) == 7
+
+
+def test_the_fit_leaves_unreadable_frames_out():
+    known = [(f, FrameRange(f.index, 10.0, 20.0 + f.index, False)) for f in frames(5)]
+    known[2] = (known[2][0], FrameRange(2, np.nan, np.nan, False, "torn"))
+    numbers, levels = fit(known, DataRangeSettings(), 5)
+    assert numbers.tolist() == [0, 1, 3, 4]
+    assert limits_at(2, numbers, levels, True) == pytest.approx((10, 22))
+    assert limits_at(2, numbers, levels, False)[0] == 10
+    with pytest.raises(RunError, match="no frame"):
+        fit([known[2]], DataRangeSettings(), 5)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
+WAIT = 60_000
+
+pytestmark = pytest.mark.ui
+
+
+def open_sift(open_page, stack_folder):
+    page = open_page(f"?page=sift&folder={stack_folder}&frame=1")
+    expect(page.get_by_text(re.compile(r"Frame 1 left, frame 2 right"))).to_be_visible(timeout=WAIT)
+    return page
+
+
+def test_a_changed_model_gives_another_matrix(open_page, stack_folder):
+    page = open_sift(open_page, stack_folder)
+    expect(page.get_by_text("The run uses these settings.")).to_be_attached()
+    page.get_by_label("Transform", exact=True).first.click()
+    page.get_by_role("menuitem", name="shift", exact=True).click()
+    expect(page.get_by_text("1.000000").first).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text(re.compile("still uses other settings"))).to_be_visible()
+    page.get_by_role("button", name="Use for the run").click()
+    expect(page.get_by_text("The run uses these settings.")).to_be_visible()
+
+
+def test_space_flickers_the_aligned_pair(open_page, stack_folder):
+    page = open_sift(open_page, stack_folder)
+    page.keyboard.press(" ")
+    expect(page.get_by_text(re.compile(r"Frame 2, aligned"))).to_be_visible(timeout=WAIT)
+    page.keyboard.press(" ")
+    expect(page.get_by_text(re.compile(r"Frame 1, aligned"))).to_be_visible(timeout=WAIT)
+
+
+def test_the_laboratory_fills_its_table_and_a_row_loads(open_page, stack_folder):
+    page = open_sift(open_page, stack_folder)
+    page.get_by_role("tab", name="Laboratory").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    cells = page.locator(".tabulator-row .tabulator-cell[tabulator-field=transform]")
+    expect(cells).to_have_count(5 * 2, timeout=WAIT)
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled(timeout=WAIT)
+    solvers = page.locator(".tabulator-row .tabulator-cell[tabulator-field=solver]")
+    model, solver = cells.nth(2).inner_text(), solvers.nth(2).inner_text()
+    cells.nth(2).click()
+    expect(page.get_by_label("Transform", exact=True).first).to_have_text(model, timeout=WAIT)
+    expect(page.get_by_label("Solver", exact=True).first).to_have_text(solver)
+
+
+def test_a_bad_file_is_told_in_words(open_page, stack_folder, tmp_path):
+    page = open_sift(open_page, stack_folder)
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("solver: {drmaxx: 1}")
+    page.locator("input[type=file]").first.set_input_files(str(bad))
+    expect(page.get_by_text(re.compile("unknown setting"))).to_be_visible(timeout=WAIT)
+
+
+def test_without_a_stack_the_way_to_one_is_shown(open_page):
+    page = open_page("?page=sift")
+    expect(page.get_by_text("Open a stack on the Data page first.")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("button", name="Go to Data")).to_be_visible()
