@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,14 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (stack / "Phantom_22-01-01_000020_0-0-0.dat").unlink()
     (stack / "Phantom_22-01-01_000012_0-0-0.dat").write_bytes(b"no frame")
     return root / "data"
+
+
+@pytest.fixture(scope="session")
+def stack_folder(data_root: Path) -> Path:
+    """A folder with 8 good frames, 320 x 320 px, below the root that the server may show."""
+    folder = data_root / "good"
+    write_phantom(folder, frames=8, size=320)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -144,3 +152,17 @@ def tab(browser: Any, server: str, request: pytest.FixtureRequest) -> Iterator[T
     tab.shot()
     context.close()
     assert tab.faults == []
+
+
+@pytest.fixture
+def open_page(tab: Tab) -> Callable[[str], Any]:
+    """Open an address by its query and return the browser page."""
+
+    def opened(query: str) -> Any:
+        tab.page.goto(tab.server + query)
+        tab.page.get_by_text("fibsem-dash").first.wait_for()
+        # Some faults only meet the second visitor of a server.
+        tab.page.goto(tab.server + query)
+        return tab.page
+
+    return opened
