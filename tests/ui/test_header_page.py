@@ -18,7 +18,7 @@ def test_a_user_reads_a_frame(open_page: Callable[[str], Any], stack_folder: Pat
     page = open_page("?" + urlencode({"page": "header", "folder": str(stack_folder), "frame": 1}))
 
     # The image, its frame number and what changed since the frame before.
-    expect(page.get_by_role("spinbutton", name="Frame").first).to_have_value("1")
+    expect(page.get_by_label("Frame", exact=True).first).to_have_value("1")
     expect(page.get_by_text("changed since frame 0")).to_be_visible()
 
     # The arrow keys step through the frames.
