@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.util import edit_readonly
 
 from components.config import ServerConfig
 from components.keyboard import FRAME_STEPS, KEY_HELP, Keyboard
@@ -73,7 +74,7 @@ class Shell:
         self.help = pmui.Dialog(
             self.help_text, title="Help", close_on_click=True, show_close_button=True
         )
-        return pmui.Page(
+        view = pmui.Page(
             title="fibsem-dash",
             sidebar=[self.menu],
             sidebar_width=210,
@@ -91,6 +92,11 @@ class Shell:
             main=[self.content, self.help, self.router.bar, self.keyboard],
             busy_indicator=None,
         )
+        # Every callback would set the page's `busy` twice, and with each Panel walks through all
+        # models of the page: half of the server's time. Pictures show their own work.
+        with edit_readonly(view):
+            view.busy = False
+        return view
 
     def start(self, search: str) -> None:
         """Show what the address asks for."""
