@@ -19,7 +19,7 @@ from fibsem_dash.registration.data_range import StackRange
 from fibsem_dash.registration.fractions import FractionEvaluation, evaluate_detector_b_fractions
 from fibsem_dash.registration.frames import FrameInfo, find_frames
 from fibsem_dash.registration.pairs import PairResult
-from fibsem_dash.registration.pipeline import Registration, RunSummary
+from fibsem_dash.registration.pipeline import Registration
 from fibsem_dash.registration.snr_estimates import Definition, SnrEstimates, estimate_snrs
 from fibsem_dash.registration.stack_stage import StackSummary, plan_stack
 from fibsem_dash.settings import RunSettings, update

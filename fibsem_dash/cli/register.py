@@ -15,7 +15,7 @@ from fibsem_dash.settings import RunSettings
 from fibsem_dash.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
-    from fibsem_dash.registration.pipeline import RunSummary
+    from fibsem_dash.registration.summary import RunSummary
 
 
 def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -6,9 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,50 +26,26 @@ from fibsem_dash.registration.chain import ChainResult, PairTable, build_chain, 
 from fibsem_dash.registration.data_range import StackRange
 from fibsem_dash.registration.frames import FOV_COLUMNS, FrameInfo
 from fibsem_dash.registration.pairs import PairResult
-from fibsem_dash.registration.run_store import STAGES, RunStore, now, software_versions
+from fibsem_dash.registration.run_store import (
+    STAGES,
+    RunStore,
+    now,
+    refuse_raw_folder,
+    software_versions,
+)
 from fibsem_dash.registration.stack_stage import (
     StackSummary,
     check_name,
     check_output,
     write_stack,
 )
+from fibsem_dash.registration.summary import RunSummary
 from fibsem_dash.settings import RunSettings, to_dict
 from fibsem_dash.transforms import get_model
 from fibsem_dash.transforms.matrices import Array
 
 FEW_HEADERS = 200
 """Frames whose headers this process reads by itself."""
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """What a finished run has to tell.
-
-    Attributes
-    ----------
-    n_frames, n_slices : int
-        Files of the input list and slices of the stack.
-    excluded : dict
-        Frames that were left out, with the reason.
-    failed : tuple of PairResult
-        Pairs without a transform.
-    stack : StackSummary
-        Files and quality.
-    seconds : float
-        Time of this run.
-    """
-
-    n_frames: int
-    n_slices: int
-    excluded: dict[int, str]
-    failed: tuple[PairResult, ...]
-    stack: StackSummary
-    seconds: float
-
-    @property
-    def n_problems(self) -> int:
-        """Number of frames left out and pairs failed."""
-        return len(self.excluded) + len(self.failed)
 
 
 class Registration:
@@ -115,8 +89,6 @@ class Registration:
         self._pair_counts = [0, 0]
         self._record: dict[str, Any] = {}
 
-    # -- the whole run ---------------------------------------------------------------------------
-
     def run(self) -> RunSummary:
         """Run all stages; what is on disk from an earlier run is taken from there.
 
@@ -130,7 +102,7 @@ class Registration:
         started = time.monotonic()
         # The smoothing needs it soon, and importing it takes as long as reading many frames.
         threading.Thread(target=import_module, args=("scipy.signal",), daemon=True).start()
-        self._refuse_raw_folder()
+        refuse_raw_folder(self.store.folder, self.paths)
         check_name(self.settings.output)
         get_model(self.settings.solver)
         self.store.create()
@@ -161,16 +133,6 @@ class Registration:
             stack=stack,
             seconds=time.monotonic() - started,
         )
-
-    def _refuse_raw_folder(self) -> None:
-        target = self.store.folder.resolve()
-        for folder in {Path(p).parent for p in self.paths}:
-            if target == folder.resolve() or folder.resolve() in target.parents:
-                raise RunError(
-                    "the run folder lies in the folder of the raw frames, where nothing is written",
-                    path=target,
-                    remedy="Choose a folder elsewhere for --out.",
-                )
 
     def _begin(self) -> None:
         old = self.store.read()
@@ -220,8 +182,6 @@ class Registration:
         entry = self._record.get("stages", {}).get(stage)
         if entry is not None:
             entry |= {"reused": reused, "computed": computed}
-
-    # -- stages ----------------------------------------------------------------------------------
 
     def inspect(self) -> list[FrameInfo]:
         """Read all headers and leave out the frames that cannot be used."""

@@ -10,7 +10,7 @@ import platform
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -200,6 +200,24 @@ def _is_alive(pid: int, started: float) -> bool:
         return abs(psutil.Process(pid).create_time() - started) < 1.0
     except psutil.Error:
         return False
+
+
+def refuse_raw_folder(folder: Path, paths: Sequence[str]) -> None:
+    """Refuse a run folder that lies in or below the folder of raw frames.
+
+    Raises
+    ------
+    RunError
+        Nothing is ever written beside raw data.
+    """
+    target = folder.resolve()
+    for raw in {Path(path).parent.resolve() for path in paths}:
+        if target == raw or raw in target.parents:
+            raise RunError(
+                "the run folder lies in the folder of the raw frames, where nothing is written",
+                path=target,
+                remedy="Choose a folder elsewhere for --out.",
+            )
 
 
 def now() -> str:
