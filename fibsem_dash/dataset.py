@@ -22,6 +22,7 @@ from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.registration.pipeline import Registration
 from fibsem_dash.registration.snr_estimates import Definition, SnrEstimates, estimate_snrs
 from fibsem_dash.registration.stack_stage import StackSummary, plan_stack
+from fibsem_dash.registration.summary import RunSummary
 from fibsem_dash.settings import RunSettings, update
 
 if TYPE_CHECKING:
