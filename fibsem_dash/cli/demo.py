@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -47,7 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings = update(RunSettings(), {"quality.metrics": "NSAD,NCC,NMI,FSC"})
     run_registration(find_frames(raw), str(result), settings, workers=arguments.workers)
     print(f"Frames     {raw}")
-    if arguments.no_browser:
+    # In a script or a log nobody sees a page, and a server would never end.
+    if arguments.no_browser or not sys.stdout.isatty():
+        print(f"Dashboard  fibsem-dash serve {arguments.out} --show")
         return 0
     query = "?" + urlencode({"folder": str(raw.resolve()), "run": str(result.resolve())})
     return start_server(
