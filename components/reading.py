@@ -47,6 +47,34 @@ _demo_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
+class Request:
+    """What a reader is asked for.
+
+    Attributes
+    ----------
+    folder : str
+        As the user gave it.
+    pattern : str
+        Of the file names; empty takes ``*.dat``, else ``*.tif``.
+    order : str
+        "name", "number" or "time"; see `fibsem_dash.registration.listing.list_frames`.
+    recursive : bool
+        Look into the folders below, too.
+    keep_frame : bool
+        The cursor stays where it is, as the address says; else it goes to the first frame.
+    files : tuple of str
+        The frames themselves, in their order, where a run folder lists them.
+    """
+
+    folder: str = ""
+    pattern: str = ""
+    order: str = "name"
+    recursive: bool = False
+    keep_frame: bool = False
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Reading:
     """What was read of a folder.
 
@@ -62,6 +90,8 @@ class Reading:
         Files that were found.
     n_left_out : int
         Files that are links to places that are not open to the dashboard.
+    request : Request
+        What was asked for.
     """
 
     folder: str
@@ -69,6 +99,7 @@ class Reading:
     summary: FolderSummary
     n_found: int
     n_left_out: int = 0
+    request: Request = Request()
 
 
 class HeaderMemory:
@@ -190,16 +221,18 @@ class HeaderReader(param.Parameterized):
         self._paths: tuple[str, list[Path]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def read(
-        self, folder: str, pattern: str = "", order: str = "name", recursive: bool = False
-    ) -> None:
-        """Read the headers of a folder."""
-        self._start(partial(self._read, folder, pattern, order, recursive))
+    def read(self, request: Request) -> None:
+        """Read the headers of a folder, or of the files that a run lists."""
+        self._start(partial(self._read, request))
 
-    def read_demo(self) -> None:
+    def read_demo(self, keep_frame: bool = False) -> None:
         """Read the demo, which is drawn first if it is not there."""
-        self._start(lambda activity: self._read(make_demo(self.config, activity), "", "name",
-                                                False, activity))  # fmt: skip
+
+        def work(activity: Activity) -> Reading:
+            folder = str(make_demo(self.config, activity))
+            return self._read(Request(folder, keep_frame=keep_frame), activity)
+
+        self._start(work)
 
     def stop(self) -> None:
         """End the reading; what is read so far becomes the result."""
@@ -238,16 +271,16 @@ class HeaderReader(param.Parameterized):
             except Exception as error:  # noqa: BLE001 - the page must stay alive
                 return error
 
-    def _read(
-        self, folder: str | Path, pattern: str, order: str, recursive: bool, activity: Activity
-    ) -> Reading:
-        resolved = self.config.confine(folder)
-        paths = list_frames(resolved, pattern, order, recursive)
+    def _read(self, request: Request, activity: Activity) -> Reading:
+        resolved = self.config.confine(request.folder)
+        paths = [Path(name) for name in request.files] or list_frames(
+            resolved, request.pattern, request.order, request.recursive
+        )
         allowed = allowed_files(self.config, paths)
         if not allowed:
             raise AccessError(
                 "the frames of this folder are links to places that are not open to the dashboard",
-                path=folder,
+                path=request.folder,
                 remedy="Start the server with the folder that they lie in.",
             )
         if activity is self.activity:
@@ -260,6 +293,7 @@ class HeaderReader(param.Parameterized):
             summary=summarize(frames),
             n_found=len(allowed),
             n_left_out=len(paths) - len(allowed),
+            request=request,
         )
 
     async def _follow(self, generation: int, job: Callable[[], Any], document: Any) -> None:

@@ -9,24 +9,55 @@ import param
 
 from components.session import Session
 
-PAGE_KEYS = ("page", "folder", "pattern", "frame", "box", "run")
-"""What an address holds."""
+PAGE_KEYS = ("page", "folder", "stack", "pattern", "frame", "box", "run")
+"""What an address holds; "stack" is another word for "folder"."""
 
 
 class AddressBar(pn.custom.JSComponent):
-    """Mirror of the query part of the address; listens to back and forward."""
+    """Writes the query part of the address; listens to back and forward.
 
-    search = param.String("")
+    A new page is a new entry of the history. Values on a page replace the entry, a few times per
+    second at most: browsers refuse more.
+    """
+
+    shown = param.List(["", False], doc="Query to be shown, and whether it is a new entry")
+    popped = param.List(["", 0], doc="Query that back or forward led to, and a counter")
 
     _esm = """
     export function render({model}) {
-      const onpop = () => { model.search = window.location.search }
+      const WAIT_MS = 300
+      let waiting = null, last = 0, count = 0
+      const replace = () => {
+        waiting = null
+        last = Date.now()
+        const search = model.shown[0]
+        if (window.location.search !== search)
+          history.replaceState({}, '', window.location.pathname + search)
+      }
+      const onpop = () => {
+        clearTimeout(waiting)
+        waiting = null
+        count += 1
+        model.popped = [window.location.search, count]
+      }
+      const onshown = () => {
+        const [search, fresh] = model.shown
+        if (fresh) {
+          clearTimeout(waiting)
+          waiting = null
+          if (window.location.search !== search)
+            history.pushState({}, '', window.location.pathname + search)
+        } else if (waiting === null) {
+          waiting = setTimeout(replace, Math.max(0, WAIT_MS - (Date.now() - last)))
+        }
+      }
       window.addEventListener('popstate', onpop)
-      model.on('search', () => {
-        if (window.location.search !== model.search)
-          history.pushState({}, '', window.location.pathname + model.search)
+      model.on('shown', onshown)
+      if (model.shown[0]) onshown()
+      model.on('remove', () => {
+        clearTimeout(waiting)
+        window.removeEventListener('popstate', onpop)
       })
-      model.on('remove', () => window.removeEventListener('popstate', onpop))
       const element = document.createElement('span')
       element.style.display = 'none'
       return element
@@ -48,21 +79,45 @@ def query_of(session: Session) -> str:
     return "?" + urlencode(values)
 
 
-def parse_query(search: str, pages: tuple[str, ...]) -> dict[str, object]:
-    """Return the valid parts of a query by session parameter; what makes no sense is left out."""
+def read_query(search: str, pages: tuple[str, ...]) -> tuple[dict[str, object], list[str]]:
+    """Return the valid parts of a query by session parameter, and what is wrong with the others.
+
+    Parameters
+    ----------
+    search : str
+        Query part of an address, with or without its question mark.
+    pages : tuple of str
+        Keys of the pages.
+    """
     raw = {k: v[-1] for k, v in parse_qs(search.lstrip("?")).items() if k in PAGE_KEYS}
     values: dict[str, object] = {}
+    problems = []
     if raw.get("page") in pages:
         values["page"] = raw["page"]
-    for key, name in (("folder", "folder"), ("pattern", "pattern"), ("run", "run_folder")):
+    elif "page" in raw:
+        problems.append(f"there is no page '{raw['page'][:40]}', only {', '.join(pages)}")
+    for key, name in (("stack", "folder"), ("folder", "folder"), ("pattern", "pattern"),
+                      ("run", "run_folder")):  # fmt: skip
         if key in raw and len(raw[key]) < 4096:
             values[name] = raw[key]
-    if raw.get("frame", "").isdecimal() and len(raw["frame"]) < 8:
-        values["frame"] = int(raw["frame"])
+        elif key in raw:
+            problems.append(f"{key} is too long")
+    frame = raw.get("frame", "")
+    if frame.isascii() and frame.isdecimal() and len(frame) < 8:
+        values["frame"] = int(frame)
+    elif "frame" in raw:
+        problems.append(f"frame '{frame[:20]}' is not a number from 0 on")
     box = raw.get("box", "").split(",")
-    if len(box) == 4 and all(part.isdecimal() and len(part) < 7 for part in box):
+    if len(box) == 4 and all(p.isascii() and p.isdecimal() and len(p) < 7 for p in box):
         values["box"] = tuple(map(int, box))
-    return values
+    elif "box" in raw:
+        problems.append(f"box '{raw['box'][:40]}' is not top,height,left,width in px")
+    return values, problems
+
+
+def parse_query(search: str, pages: tuple[str, ...]) -> dict[str, object]:
+    """Return the valid parts of a query by session parameter; what makes no sense is left out."""
+    return read_query(search, pages)[0]
 
 
 class Router:
@@ -74,37 +129,42 @@ class Router:
         State of the tab.
     pages : tuple of str
         Names of the pages.
-    open_folder : callable
-        Told the folder of an address that was opened.
     """
 
-    def __init__(self, session: Session, pages: tuple[str, ...], open_folder: object) -> None:
+    def __init__(self, session: Session, pages: tuple[str, ...]) -> None:
         self.session, self.pages = session, pages
-        self.open_folder = open_folder
         self.bar = AddressBar()
         self._applying = False
+        self._page = session.page
         session.param.watch(
             self._to_address, ["page", "folder", "pattern", "frame", "box", "run_folder"]
         )
-        self.bar.param.watch(lambda event: self.apply(event.new), "search")
+        self.bar.param.watch(lambda event: self.apply(event.new[0]), "popped")
 
     def apply(self, search: str) -> None:
-        """Bring the session to the state of an address."""
+        """Bring the session to the state of an address; tell what makes no sense in it."""
         if self._applying or search == query_of(self.session):
             return
-        values = parse_query(search, self.pages)
-        folder = values.pop("folder", None)
+        values, problems = read_query(search, self.pages)
+        folder, run = str(values.pop("folder", "")), str(values.pop("run_folder", ""))
         if folder:
             # A pattern belongs to its folder: that of the folder before is not kept.
             values.setdefault("pattern", "")
         self._applying = True
         try:
             self.session.param.update(**values)
-            if folder and folder != self.session.folder:
-                self.open_folder(str(folder))  # type: ignore[operator]
+            self._page = self.session.page
+            if run and run != self.session.run_folder:
+                self.session.open_run(run, otherwise=folder)
+            elif folder and folder != self.session.folder:
+                self.session.open_folder(folder)
         finally:
             self._applying = False
+        if problems:
+            self.session.error = f"The address was not understood: {'; '.join(problems)}."
 
     def _to_address(self, *_events: object) -> None:
         if not self._applying:
-            self.bar.search = query_of(self.session)
+            fresh = self.session.page != self._page
+            self._page = self.session.page
+            self.bar.shown = [query_of(self.session), fresh]

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import param
 
 from components.config import ServerConfig, server_config
+from components.reading import HeaderReader, Reading, Request
+from fibsem_dash.compute.executor import describe_error
+from fibsem_dash.errors import AccessError, FibsemDashError
 from fibsem_dash.params import RunParams
 from fibsem_dash.registration.frames import FrameInfo
+from fibsem_dash.registration.run_store import RunStore
 
 
 class Session(param.Parameterized):
-    """State of one browser tab; pages talk to each other only through it."""
+    """State of one browser tab; pages talk to each other only through it.
+
+    Attributes
+    ----------
+    config : ServerConfig
+        What may be shown.
+    settings : RunParams
+        Settings of the run.
+    reader : HeaderReader
+        Reads the headers of a stack; its result becomes the open stack.
+    dismissed : set of str
+        Keys of the pages whose hint the user has closed.
+    """
 
     page = param.String("data", doc="Page that is shown")
     folder = param.String("", doc="Folder of the raw frames, resolved")
@@ -29,6 +46,10 @@ class Session(param.Parameterized):
         super().__init__(**values)
         self.config = config or server_config()
         self.settings = RunParams()
+        self.dismissed: set[str] = set()
+        self.reader = HeaderReader(self.config)
+        self.reader.param.watch(lambda event: self._on_reading(event.new), "result")
+        self.reader.param.watch(lambda event: self._on_reader_error(event.new), "error")
 
     @property
     def frame_path(self) -> str:
@@ -36,6 +57,79 @@ class Session(param.Parameterized):
         if not self.frames:
             return ""
         return self.frames[min(self.frame, len(self.frames) - 1)].path
+
+    def open_folder(self, folder: str) -> None:
+        """Read the frames of a folder and make it the open stack; the frame stays where it is.
+
+        Parameters
+        ----------
+        folder : str
+            As in an address; refused when it is not below an allowed folder.
+        """
+        self.reader.read(Request(folder, self.pattern, keep_frame=True))
+
+    def open_run(self, folder: str, otherwise: str = "") -> None:
+        """Make a run folder the open one, with the stack of the frames that it lists.
+
+        Parameters
+        ----------
+        folder : str
+            As in an address; refused with a message when it is not below an allowed folder or no
+            run folder.
+        otherwise : str
+            Folder of frames that is opened where the run lists none.
+        """
+        try:
+            resolved = self.config.confine(folder)
+            store = RunStore(resolved)
+            if not store.exists:
+                raise AccessError("this folder holds no run", path=folder, expected="run.json")
+            files = input_files(store)
+        except FibsemDashError as error:
+            self.error = describe_error(error)
+            files = ()
+        else:
+            self.run_folder = str(resolved)
+        if files:
+            parent = os.path.commonpath([os.path.dirname(name) for name in files])
+            self.reader.read(Request(parent, keep_frame=True, files=files))
+        elif otherwise:
+            self.open_folder(otherwise)
+
+    def _on_reading(self, reading: Reading) -> None:
+        request, n_frames = reading.request, len(reading.frames)
+        if not request.files and self.folder and reading.folder != self.folder:
+            # The run belongs to the stack before.
+            self.run_folder = ""
+        if not request.keep_frame:
+            self.frame = 0
+        elif self.frame >= n_frames:
+            self.error = (
+                f"There is no frame {self.frame}: this stack has frames 0 to {n_frames - 1}."
+            )
+        self.pattern = request.pattern
+        self.open_frames(reading.folder, list(reading.frames))
+        self._check_box()
+
+    def _on_reader_error(self, text: str) -> None:
+        # The Data page has a place of its own for it.
+        if self.page != "data":
+            self.error = text
+
+    def _check_box(self) -> None:
+        """Take back a box that does not lie on the frames, such as one of an old address."""
+        usable = next((f for f in self.frames if f.usable), None)
+        top, height, left, width = self.box
+        if usable is None or not any(self.box):
+            return
+        inside = top + height <= usable.shape[0] and left + width <= usable.shape[1]
+        if not (height and width and inside):
+            rows, columns = usable.shape
+            self.box = (0, 0, 0, 0)
+            self.error = (
+                f"The box {top},{height},{left},{width} (top, height, left, width) does not lie on "
+                f"a frame of {columns} × {rows} px; it was left out."
+            )
 
     def open_frames(self, folder: str, frames: list[FrameInfo]) -> None:
         """Make a folder with its inspected frames the open stack."""
@@ -52,3 +146,18 @@ class Session(param.Parameterized):
         """Move the cursor by some frames, staying inside the stack."""
         if self.frames:
             self.frame = min(max(self.frame + step, 0), len(self.frames) - 1)
+
+
+def input_files(store: RunStore) -> tuple[str, ...]:
+    """Return the paths of the frames that a run was given; empty when it does not list them.
+
+    Raises
+    ------
+    FormatError, AccessError
+        When the record cannot be read.
+    """
+    entries = store.read().get("input")
+    paths = (
+        [e.get("path") for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    )
+    return tuple(p for p in paths if isinstance(p, str) and os.path.isabs(p))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,9 +15,10 @@ from components.config import ServerConfig
 from components.keyboard import FRAME_STEPS, KEY_HELP, Keyboard
 from components.pages import PAGES
 from components.pages.base import Page
-from components.router import Router, parse_query
+from components.router import Router
 from components.session import Session
 from components.widgets.activity_view import ActivityView
+from components.widgets.hint_line import HintLine
 from components.widgets.plain import one_line, plain, plain_text
 from fibsem_dash.compute.executor import describe_error
 
@@ -41,6 +43,7 @@ class Shell:
         self.session = Session(config)
         self.pages: dict[str, Page] = {}
         self._shown = ""
+        self._entered: set[str] = set()
         self._keys = tuple(entry.key for entry in PAGES)
         self.content = pn.Column(sizing_mode="stretch_both")
         self.menu = pmui.MenuList(
@@ -51,7 +54,7 @@ class Shell:
         self.menu.param.watch(self._on_menu, "active")
         self.keyboard = Keyboard()
         self.keyboard.param.watch(lambda event: self.on_key(event.new[0]), "pressed")
-        self.router = Router(self.session, self._keys, self._open_folder)
+        self.router = Router(self.session, self._keys)
         self.session.param.watch(lambda event: self.show(event.new), "page")
         self.session.param.watch(self._on_error, "error")
         self.view = self._build_view()
@@ -70,6 +73,7 @@ class Shell:
             icon="help_outline", description="Help for this page (?)", sx={"color": "white"}
         )
         help_button.on_click(lambda _event: self.open_help())
+        self.hint = HintLine(self.session)
         self.help_text = pn.pane.Markdown("", sizing_mode="stretch_width")
         self.help = pmui.Dialog(
             self.help_text, title="Help", close_on_click=True, show_close_button=True
@@ -89,7 +93,7 @@ class Shell:
                     sizing_mode="stretch_width",
                 )
             ],
-            main=[self.content, self.help, self.router.bar, self.keyboard],
+            main=[self.hint, self.content, self.help, self.router.bar, self.keyboard],
             busy_indicator=None,
         )
         # Every callback would set the page's `busy` twice, and with each Panel walks through all
@@ -101,43 +105,48 @@ class Shell:
     def start(self, search: str) -> None:
         """Show what the address asks for."""
         self.router.apply(search)
-        page = parse_query(search, self._keys).get("page", self._keys[0])
-        self.session.page = str(page)
         self.show(self.session.page)
 
     def show(self, key: str) -> None:
         """Show a page, building it at its first visit."""
         if key == self._shown or key not in self._keys:
             return
-        if self._shown in self.pages:
+        if self._shown in self._entered:
+            self._entered.discard(self._shown)
             self.pages[self._shown].on_leave()
         self._shown = key
         self.menu.active = self._keys.index(key)
+        self.hint.show(key, "")
+        in_turns(self._steps(key), lambda: self._shown == key)
+
+    def _steps(self, key: str) -> Iterator[None]:
+        """Build and show a page, in pieces between which the server answers others.
+
+        The browser loads its scripts meanwhile, and the cards come one after the other.
+        """
         try:
-            page = self.pages.get(key) or self._build(key)
+            page = self.pages.get(key)
+            if page is None:
+                self.content[:] = []
+                yield
+                page = self.pages[key] = PAGES[self._keys.index(key)].load()(self.session)
+                yield
+            self.hint.show(key, page.hint)
+            self.content[:] = [page.layout]
+            yield
+            for _ in page.assemble():
+                yield
+            self._entered.add(key)
             page.on_enter()
-            self.content[:] = [page]
         except Exception as error:
             log.exception("page %s failed", key)
+            self.pages.pop(key, None)
             self.content[:] = [failed_page(error)]
-
-    def _build(self, key: str) -> Page:
-        entry = PAGES[self._keys.index(key)]
-        self.pages[key] = entry.load()(self.session)
-        return self.pages[key]
 
     def _on_menu(self, event: Any) -> None:
         index = event.new[0] if isinstance(event.new, (tuple, list)) else event.new
         if index is not None:
             self.session.page = self._keys[int(index)]
-
-    def _open_folder(self, folder: str) -> None:
-        try:
-            page = self.pages.get("data") or self._build("data")
-            page.open_folder(folder)  # type: ignore[attr-defined]
-        except Exception as error:
-            log.exception("the folder of the address could not be opened")
-            self.session.error = describe_error(error)
 
     def on_key(self, key: str) -> None:
         """React to a key: frame steps and help here, the rest on the page."""
@@ -160,9 +169,49 @@ class Shell:
         self.help.open = True
 
     def _on_error(self, event: Any) -> None:
-        if event.new and pn.state.notifications is not None:
-            pn.state.notifications.error(one_line(event.new), duration=0)
-            self.session.error = ""
+        if not event.new or pn.state.notifications is None:
+            return
+        text = one_line(event.new)
+        self.session.error = ""
+        # What is said before the page is drawn would be lost.
+        when_loaded(lambda: pn.state.notifications.error(text, duration=0))
+
+
+def when_loaded(action: Callable[[], Any]) -> None:
+    """Run something once the browser has drawn the page; at once without a browser."""
+    if in_session() and not pn.state.loaded:
+        pn.state.onload(action)
+    else:
+        action()
+
+
+def in_session() -> bool:
+    """Tell whether a browser tab is being served, so that there is a next turn."""
+    document = pn.state.curdoc
+    return document is not None and document.session_context is not None
+
+
+def in_turns(steps: Iterator[None], wanted: Callable[[], bool]) -> None:
+    """Run the pieces of some work, each in a turn of its own; at once without a browser.
+
+    Parameters
+    ----------
+    steps : iterator
+        Does one piece for each item; the first is done before this returns.
+    wanted : callable
+        Tells whether the work is still wanted; it is abandoned when not.
+    """
+    if not in_session():
+        for _ in steps:
+            pass
+        return
+    document = pn.state.curdoc
+
+    def turn() -> None:
+        if wanted() and next(steps, StopIteration) is not StopIteration:
+            document.add_next_tick_callback(turn)
+
+    turn()
 
 
 def failed_page(error: BaseException) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import panel as pn
@@ -16,7 +17,8 @@ CONTROL_WIDTH = 340
 class Page(pn.viewable.Viewer):  # type: ignore[misc]
     """Base of the pages.
 
-    Subclasses set `title` and `help_text` and build `controls` (a list of cards) and `main`.
+    Subclasses set `title`, `hint` and `help_text` and build `controls` (a list of cards) and
+    `main`.
 
     Parameters
     ----------
@@ -26,11 +28,15 @@ class Page(pn.viewable.Viewer):  # type: ignore[misc]
 
     title: ClassVar[str] = ""
     help_text: ClassVar[str] = ""
+    hint: ClassVar[str] = ""
+    """One line: what to try on this page."""
 
     def __init__(self, session: Session, **values: Any) -> None:
         super().__init__(**values)
         self.session = session
-        self._layout: pn.viewable.Viewable | None = None
+        self._column = pn.Column(width=CONTROL_WIDTH, scroll="y-auto", sizing_mode="stretch_height")
+        self.layout = pn.Row(self._column, sizing_mode="stretch_both")
+        self._pieces = self._assemble()
 
     def controls(self) -> list[Any]:
         """Return the cards of the control column, the most used first."""
@@ -49,20 +55,42 @@ class Page(pn.viewable.Viewer):  # type: ignore[misc]
     def on_key(self, key: str) -> None:
         """React to a key that the shell does not use itself."""
 
+    def assemble(self) -> Iterator[None]:
+        """Fill `layout` piece by piece, so that the server can answer others in between.
+
+        Goes on where an earlier call stopped.
+        """
+        return self._pieces
+
+    def _assemble(self) -> Iterator[None]:
+        cards = self.controls()
+        yield
+        for part in cards:
+            self._column.append(part)
+            yield
+        self.layout.append(self.main())
+
     def __panel__(self) -> Any:
-        if self._layout is None:
-            column = pn.Column(
-                *self.controls(), width=CONTROL_WIDTH, scroll="y-auto", sizing_mode="stretch_height"
-            )
-            self._layout = pn.Row(column, self.main(), sizing_mode="stretch_both")
-        return self._layout
+        for _ in self.assemble():
+            pass
+        return self.layout
 
 
 def card(title: str, *objects: Any, collapsed: bool = False, **options: Any) -> pmui.Card:
-    """Return a group of controls under a title."""
-    return pmui.Card(
-        *objects, title=title, collapsed=collapsed, width=CONTROL_WIDTH - 16, margin=6, **options
+    """Return a group of controls under a title; one that is closed is filled when it is opened."""
+    if not collapsed:
+        return pmui.Card(*objects, title=title, width=CONTROL_WIDTH - 16, margin=6, **options)
+    content = pn.Column(margin=0)
+    group = pmui.Card(
+        content, title=title, collapsed=True, width=CONTROL_WIDTH - 16, margin=6, **options
     )
+
+    def fill(event: Any) -> None:
+        if not event.new and not len(content):
+            content[:] = list(objects)
+
+    group.param.watch(fill, "collapsed")
+    return group
 
 
 def empty_state(text: str, *buttons: Any) -> Any:

@@ -13,7 +13,7 @@ import panel_material_ui as pmui
 
 from components.pages import PAGES
 from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
-from components.reading import DEMO, HeaderReader, Reading
+from components.reading import DEMO, Reading, Request
 from components.session import Session
 from components.widgets.folder_picker import FolderPicker
 from components.widgets.frame_table import (
@@ -57,19 +57,22 @@ class DataPage(Page):
     """Folder, frames, problems, telemetry and run folders."""
 
     title = "Data"
+    hint = "Choose a folder with one file per frame, or open the demo; then press Open."
     help_text = HELP
 
     def __init__(self, session: Session, **values: Any) -> None:
         super().__init__(session, **values)
-        self.reader = HeaderReader(session.config)
-        self._keep_frame = False
-        self._asked = ("", "name")
+        self.reader = session.reader
         self._build_controls()
         self._build_main()
         self.reader.param.watch(self._on_progress, ["busy", "ticks", "found"])
         self.reader.param.watch(self._on_error, "error")
         self.reader.param.watch(self._on_result, "result")
         session.param.watch(self._on_frame, "frame")
+        if self.reader.result is not None:
+            self._on_result()
+        elif self.reader.error:
+            self._on_error_text(self.reader.error)
 
     def _build_controls(self) -> None:
         width = FIELD_WIDTH
@@ -169,35 +172,21 @@ class DataPage(Page):
         """Look for run folders again."""
         self.runs.refresh()
 
-    def open_folder(self, path: str) -> None:
-        """Read the headers of a folder and make it the open stack; the frame stays where it is.
-
-        Parameters
-        ----------
-        path : str
-            As in an address; refused when it is not below an allowed folder.
-        """
-        self.pattern.value = self.session.pattern
-        self._request(path, keep_frame=True)
-
     def choose(self, path: str) -> None:
         """Read the headers of a folder that the user chose; begins at its first frame."""
         if path.strip():
-            self._request(path.strip(), keep_frame=False)
+            self._request(path.strip())
         else:
             self._on_error_text("Type or choose a folder first.")
 
     def open_demo(self) -> None:
         """Open the demo; it is drawn first if it is not there."""
-        self._keep_frame, self._asked = False, ("", "name")
         self.pattern.value = ""
         self.reader.read_demo()
 
-    def _request(self, path: str, keep_frame: bool) -> None:
-        self._keep_frame = keep_frame
+    def _request(self, path: str) -> None:
         pattern = (self.pattern.value or "").strip()
-        self._asked = (pattern, self.order.value)
-        self.reader.read(path, pattern, self.order.value, self.recursive.value)
+        self.reader.read(Request(path, pattern, self.order.value, self.recursive.value))
 
     def _on_source(self, event: Any) -> None:
         self.form[:] = self._forms[event.new]
@@ -238,13 +227,10 @@ class DataPage(Page):
         if text and self.reader.result is not None:
             self._show(self.reader.result)
 
-    def _on_result(self, event: Any) -> None:
-        reading: Reading = event.new
+    def _on_result(self, *_events: Any) -> None:
+        reading: Reading = self.reader.result
         self.alert.visible = False
-        if not self._keep_frame:
-            self.session.frame = 0
-        self.session.pattern = self._asked[0]
-        self.session.open_frames(reading.folder, list(reading.frames))
+        self.pattern.value = reading.request.pattern
         self._show(reading)
         self.picker.recent.add(reading.folder)
         self.picker.refresh_recent()
@@ -280,7 +266,7 @@ class DataPage(Page):
                 f"{reading.n_left_out} files are links to places that are not open to the "
                 "dashboard and were left out."
             )
-        if self._asked[1] == "number" and not reading.summary.numbered:
+        if reading.request.order == "number" and not reading.summary.numbered:
             parts.append("The names hold no number that counts the frames: sorted by name.")
         return " ".join(parts)
 

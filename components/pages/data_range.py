@@ -32,6 +32,9 @@ class DataRangePage(Page):
     """Grey levels of every frame, their smoothing, and the 8-bit image that results."""
 
     title: ClassVar[str] = "Data range"
+    hint: ClassVar[str] = (
+        "Move the shares of pixels left out and watch the thresholds and the 8-bit image."
+    )
     help_text: ClassVar[str] = """
 SIFT works on 8-bit images. This page chooses which grey levels become black (0) and white (255).
 

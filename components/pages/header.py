@@ -39,6 +39,7 @@ class HeaderPage(Page):
     """Image of a frame with its header, histogram and live analyses."""
 
     title = "Header"
+    hint = "Step through the frames with ← →, turn the wheel to zoom, drag the orange lines."
     help_text = """
 Step through the frames with the slider or the arrow keys. Drag to move the image, turn the wheel to
 zoom; what is visible is read again from the file. Drag the two orange lines of the **histogram** to
@@ -71,7 +72,7 @@ image; drag its edges.
             ("Header", self._table_tab()),
             *((tab.title, tab) for tab in self.analyses),
             sizing_mode="stretch_both",
-            dynamic=False,
+            dynamic=True,
             margin=0,
         )
         self._connect()

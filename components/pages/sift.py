@@ -68,6 +68,9 @@ class SiftPage(Page):
     """Key points, matches and transform of a pair, live."""
 
     title: ClassVar[str] = "SIFT"
+    hint: ClassVar[str] = (
+        "Change a setting and watch the matches; Laboratory tries many settings at once."
+    )
     help_text: ClassVar[str] = """
 Key points of two frames are found, matched, and a transform is fitted to the matches.
 

@@ -9,7 +9,6 @@ import panel_material_ui as pmui
 
 from components.session import Session
 from components.widgets.frame_table import plain_table, runs_frame
-from fibsem_dash.errors import AccessError
 from fibsem_dash.registration.run_list import RunInfo, list_runs
 
 SHOWN = ("Run", "State", "Begun")
@@ -68,16 +67,11 @@ class RunPicker(pn.viewable.Viewer):  # type: ignore[misc]
         self.resume.disabled = False
 
     def open(self) -> None:
-        """Make the selected run the open one."""
+        """Make the selected run the open one, with the stack of its frames."""
         selection = self.table.selection
         if not selection or selection[0] >= len(self.runs):
             return
-        try:
-            folder = self.session.config.confine(self.runs[selection[0]].folder)
-        except AccessError as error:
-            self.session.error = str(error)
-            return
-        self.session.run_folder = str(folder)
+        self.session.open_run(self.runs[selection[0]].folder)
 
     def __panel__(self) -> Any:
         return self._layout
