@@ -20,6 +20,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from components.plots.colours import BAD, CURSOR, GAP, TELEMETRY, X, Y
+from components.plots.export import add_export
 
 Series = npt.NDArray[np.float64]
 
@@ -160,7 +161,8 @@ def telemetry_figure(
     tips = [("frame", "@x{0}"), (curve.label, f"@y{{0.[00000]}} {curve.unit}")]
     plot.add_tools(HoverTool(tooltips=tips, renderers=[line], mode="vline"))
     plot.add_layout(cursor)
-    return plot
+    titles = {"x": "frame", "y": curve.title}
+    return add_export(plot, f"telemetry {curve.label}", titles, sources=[source])
 
 
 def cursor_line(frame: int) -> Span:
