@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import param
@@ -36,6 +37,15 @@ class Session(param.Parameterized):
         if not self.frames:
             return ""
         return self.frames[min(self.frame, len(self.frames) - 1)].path
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """File names of the frames that a run will leave out; `exclude` changes them."""
+        return tuple(self.settings.input.exclude)
+
+    def exclude(self, names: Iterable[str]) -> None:
+        """Leave exactly these files out of the next run."""
+        self.settings.input.exclude = sorted(set(names))
 
     def open_frames(self, folder: str, frames: list[FrameInfo]) -> None:
         """Make a folder with its inspected frames the open stack."""

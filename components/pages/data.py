@@ -18,6 +18,7 @@ from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
 from components.plots.telemetry import CURVES
 from components.reading import DEMO, HeaderReader, Reading
 from components.session import Session
+from components.widgets.exclude_frames import ExcludeFrames
 from components.widgets.figure_tools import CopyAsCode, table_download
 from components.widgets.folder_picker import FolderPicker
 from components.widgets.frame_table import (
@@ -158,7 +159,9 @@ class DataPage(Page):
             lambda: folder_code(session.folder, session.pattern)[0],
             lambda: folder_code(session.folder, session.pattern)[1],
         )
-        self.table_tools = [copy, save_frames]
+        self.exclusion = ExcludeFrames(session)
+        self.exclusion.param.watch(self._on_excluded, "count")
+        self.table_tools = [self.exclusion, copy, save_frames]
         self.save_problems = table_download(stem("problems"), lambda: self.problem_table.value)
         self.save_curves = table_download(
             stem("telemetry"), lambda: telemetry_frame(session.frames)
@@ -284,14 +287,16 @@ class DataPage(Page):
         self.note.param.update(object=plain(text), visible=bool(text))
         self.open_button.disabled = False
         # New tables in place of new data: a table that is still being drawn takes none.
-        self.frame_table = self._make_frame_table(frames_frame(reading.frames))
+        self.exclusion.open(reading.folder, [problem.index for problem in summary.problems])
+        rows = frames_frame(reading.frames, self.session.excluded)
+        self.frame_table = self._make_frame_table(rows)
         self.problem_table = self._make_problem_table(summary.problems)
         parts = [_section("Frames", self.frame_table, tools=self.table_tools)]
         if self.curves.columns:
             parts.append(_section("From the headers", self.curves, tools=[self.save_curves]))
         problems = []
         if summary.problems:
-            tools = [self.save_problems]
+            tools = [self.exclusion.problems_button, self.save_problems]
             problems.append(_section("Problems", self.problem_table, tools=tools))
         self.body[:] = [self.head, self.tiles, *problems, _side_by_side(parts)]
 
@@ -310,6 +315,17 @@ class DataPage(Page):
         if self._asked[1] == "number" and not reading.summary.numbered:
             parts.append("The names hold no number that counts the frames: sorted by name.")
         return " ".join(parts)
+
+    def _on_excluded(self, _event: Any) -> None:
+        """Say in the table which frames a run will leave out."""
+        table, frames = self.frame_table, self.session.frames
+        states = list(frames_frame(frames, self.session.excluded)["State"])
+        shown = list(table.value["State"])
+        changed = [
+            i for i, pair in enumerate(zip(shown, states, strict=False)) if len(set(pair)) > 1
+        ]
+        if changed:
+            table.patch({"State": [(row, states[row]) for row in changed]})
 
     def _on_frame_row(self, row: int) -> None:
         self._go_to(self.frame_table, row)

@@ -40,6 +40,9 @@ const cell = (value) => {
   if (typeof value === 'string' && /^'*[=+\-@\t\r]/.test(text)) text = "'" + text
   return /[",\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text
 }
+// A mapping comes as an object or as a Map.
+const entries = (mapping) => mapping instanceof Map ? [...mapping] : Object.entries(mapping)
+const names = Object.fromEntries(entries(titles))
 const columns = [], images = []
 const sources = new Set()
 for (const renderer of plot.renderers) {
@@ -47,12 +50,12 @@ for (const renderer of plot.renderers) {
   if (source == null || sources.has(source)) continue
   if (wanted.length > 0 && !wanted.includes(source)) continue
   sources.add(source)
-  for (const [name, values] of Object.entries(Object.fromEntries(source.data))) {
+  for (const [name, values] of entries(source.data)) {
     if (unwanted.includes(name) || values.length === 0) continue
     if (values[0] != null && values[0].shape != null && values[0].shape.length === 2)
       images.push(values[0])
     else if (typeof values[0] !== 'object' || values[0] === null)
-      columns.push([source.name, titles[name] ?? name, values])
+      columns.push([source.name, names[name] ?? name, values])
   }
 }
 const lines = []
@@ -79,7 +82,8 @@ UNWANTED = ("colour", "color", "marker", "size", "angle", "base", "bottom")
 """Columns that say how something is drawn, not what was found."""
 
 
-def _icon(text: str) -> str:
+def icon(text: str) -> str:
+    """Return a few letters as the icon of a tool."""
     # Mid grey reads on the light and on the dark page.
     picture = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><text x="12" y="16" '
@@ -133,7 +137,7 @@ def add_export(
     if data:
         kinds.append(("CSV", "Save the data as CSV", _CSV))
     for kind, text, code in kinds:
-        tool = CustomAction(description=text, icon=_icon(kind), name="export")
+        tool = CustomAction(description=text, icon=icon(kind), name="export")
         tool.callback = CustomJS(
             args={
                 "plot": plot, "tool": tool, "titles": dict(titles or {}),

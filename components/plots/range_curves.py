@@ -45,6 +45,7 @@ class RangeCurves:
             active_scroll="xwheel_zoom",
             output_backend="canvas",
             sizing_mode="stretch_both",
+            toolbar_location="above",
             x_range=Range1d(-0.5, 0.5),
         )
         measured = [

@@ -93,7 +93,7 @@ class VectorMap:
             y_axis_label="y (px)",
             output_backend="canvas",
             sizing_mode="stretch_both",
-            toolbar_location="right",
+            toolbar_location="above",
         )
         plot.toolbar.logo = None
         plot.toolbar.autohide = True
@@ -161,6 +161,7 @@ class ResidualHistograms:
             output_backend="canvas",
             sizing_mode="stretch_both",
             min_height=90,
+            toolbar_location="above",
         )
         plot.toolbar.logo = None
         plot.toolbar.autohide = True

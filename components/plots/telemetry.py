@@ -139,7 +139,7 @@ def telemetry_figure(
         output_backend="canvas",
         title=curve.title,
         x_axis_label="Frame",
-        toolbar_location="right",
+        toolbar_location="above",
         # Left edges line up whatever the numbers on the axes.
         min_border_left=64,
         lod_threshold=None,
