@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import param
@@ -130,6 +131,15 @@ class Session(param.Parameterized):
                 f"The box {top},{height},{left},{width} (top, height, left, width) does not lie on "
                 f"a frame of {columns} × {rows} px; it was left out."
             )
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """File names of the frames that a run will leave out; `exclude` changes them."""
+        return tuple(self.settings.input.exclude)
+
+    def exclude(self, names: Iterable[str]) -> None:
+        """Leave exactly these files out of the next run."""
+        self.settings.input.exclude = sorted(set(names))
 
     def open_frames(self, folder: str, frames: list[FrameInfo]) -> None:
         """Make a folder with its inspected frames the open stack."""

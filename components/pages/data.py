@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,11 @@ import panel_material_ui as pmui
 
 from components.pages import PAGES
 from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
+from components.plots.telemetry import CURVES
 from components.reading import DEMO, Reading, Request
 from components.session import Session
+from components.widgets.exclude_frames import ExcludeFrames
+from components.widgets.figure_tools import CopyAsCode, table_download
 from components.widgets.folder_picker import FolderPicker
 from components.widgets.frame_table import (
     FRAME_COLUMNS,
@@ -27,6 +32,7 @@ from components.widgets.plain import plain, plain_text
 from components.widgets.run_picker import RunPicker
 from components.widgets.telemetry_view import TelemetryView
 from components.widgets.tiles import Tiles
+from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.listing import FolderSummary, Problem, format_time, telemetry
 from fibsem_dash.units import format_bytes, format_duration
 
@@ -137,11 +143,32 @@ class DataPage(Page):
         self.frame_table = self._make_frame_table(pd.DataFrame(columns=list(FRAME_COLUMNS)))
         self.problem_table = self._make_problem_table(())
         self.curves = TelemetryView(self.session)
+        self._make_tools()
         self.empty = empty_state(
             "Choose a folder with one file per frame on the left, or look at the demo first.",
             self._demo_button(variant="outlined", margin=(16, 0)),
         )
         self.body = pn.Column(self.empty, sizing_mode="stretch_width", margin=0)
+
+    def _make_tools(self) -> None:
+        """Make what saves the tables and copies the code."""
+
+        def stem(what: str) -> Callable[[], str]:
+            return lambda: f"{Path(self.session.folder).name} {what}"
+
+        session = self.session
+        save_frames = table_download(stem("frames"), lambda: self.frame_table.value)
+        copy = CopyAsCode(
+            lambda: folder_code(session.folder, session.pattern)[0],
+            lambda: folder_code(session.folder, session.pattern)[1],
+        )
+        self.exclusion = ExcludeFrames(session)
+        self.exclusion.param.watch(self._on_excluded, "count")
+        self.table_tools = [self.exclusion, copy, save_frames]
+        self.save_problems = table_download(stem("problems"), lambda: self.problem_table.value)
+        self.save_curves = table_download(
+            stem("telemetry"), lambda: telemetry_frame(session.frames)
+        )
 
     def _make_frame_table(self, rows: pd.DataFrame) -> pn.widgets.Tabulator:
         return plain_table(
@@ -246,12 +273,17 @@ class DataPage(Page):
         self.note.param.update(object=plain(text), visible=bool(text))
         self.open_button.disabled = False
         # New tables in place of new data: a table that is still being drawn takes none.
-        self.frame_table = self._make_frame_table(frames_frame(reading.frames))
+        self.exclusion.open(reading.folder, [problem.index for problem in summary.problems])
+        rows = frames_frame(reading.frames, self.session.excluded)
+        self.frame_table = self._make_frame_table(rows)
         self.problem_table = self._make_problem_table(summary.problems)
-        parts = [_section("Frames", self.frame_table)]
+        parts = [_section("Frames", self.frame_table, tools=self.table_tools)]
         if self.curves.columns:
-            parts.append(_section("From the headers", self.curves))
-        problems = [_section("Problems", self.problem_table)] if summary.problems else []
+            parts.append(_section("From the headers", self.curves, tools=[self.save_curves]))
+        problems = []
+        if summary.problems:
+            tools = [self.exclusion.problems_button, self.save_problems]
+            problems.append(_section("Problems", self.problem_table, tools=tools))
         self.body[:] = [self.head, self.tiles, *problems, _side_by_side(parts)]
 
     def _remark(self, reading: Reading) -> str:
@@ -269,6 +301,17 @@ class DataPage(Page):
         if reading.request.order == "number" and not reading.summary.numbered:
             parts.append("The names hold no number that counts the frames: sorted by name.")
         return " ".join(parts)
+
+    def _on_excluded(self, _event: Any) -> None:
+        """Say in the table which frames a run will leave out."""
+        table, frames = self.frame_table, self.session.frames
+        states = list(frames_frame(frames, self.session.excluded)["State"])
+        shown = list(table.value["State"])
+        changed = [
+            i for i, pair in enumerate(zip(shown, states, strict=False)) if len(set(pair)) > 1
+        ]
+        if changed:
+            table.patch({"State": [(row, states[row]) for row in changed]})
 
     def _on_frame_row(self, row: int) -> None:
         self._go_to(self.frame_table, row)
@@ -307,9 +350,31 @@ def _demo_text(width: int) -> Any:
     )
 
 
-def _section(title: str, *objects: Any) -> pn.Column:
-    heading = pmui.Typography(title, variant="subtitle1", margin=(14, 4, 4, 4))
+def _section(title: str, *objects: Any, tools: Sequence[Any] = ()) -> pn.Column:
+    text = pmui.Typography(title, variant="subtitle1", margin=(4, 4))
+    heading = pn.Row(text, pn.HSpacer(), *tools, sizing_mode="stretch_width", margin=(8, 0, 2, 0))
     return pn.Column(heading, *objects, sizing_mode="stretch_width", margin=0)
+
+
+def telemetry_frame(frames: Sequence[FrameInfo]) -> pd.DataFrame:
+    """Return the curves as a table, for a file."""
+    columns = telemetry(frames)
+    curves = {CURVES[name].title: columns[name] for name in CURVES if name in columns}
+    names = {"frame": [f.index for f in frames], "file": [f.name for f in frames]}
+    return pd.DataFrame(names | curves)
+
+
+def folder_code(folder: str, pattern: str) -> tuple[str, str]:
+    """Return the Python lines and the command line that register a folder."""
+    name = Path(folder).name or "frames"
+    options = f", pattern={pattern!r}" if pattern else ""
+    python = (
+        "from fibsem_dash.dataset import FIBSEMDataset\n"
+        f"dataset = FIBSEMDataset.from_folder({folder!r}, {name + '_run'!r}{options})\n"
+        "frames = dataset.inspect()"
+    )
+    parts = ["fibsem-dash", "register", folder, "--out", f"{name}_run"]
+    return python, shlex.join([*parts, *(["--pattern", pattern] if pattern else [])])
 
 
 def _side_by_side(parts: Sequence[Any]) -> Any:

@@ -14,11 +14,13 @@ import panel_material_ui as pmui
 from components.pages import header_downloads as downloads
 from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
 from components.pages.header_analysis import Scope, write_flatten_file
+from components.pages.header_code import snapshot_code
 from components.pages.header_frame import fit_surface
 from components.pages.header_image import FrameImage
 from components.pages.header_load import BESIDE, FUSED
 from components.pages.header_tabs import AnalysisTab, FlattenTab, FscTab, NoiseTab, SnrTab
 from components.session import Session
+from components.widgets.figure_tools import CopyAsCode
 from components.widgets.frame_slider import FrameSlider
 from components.widgets.header_table import HeaderTable
 from components.work import POOL, LatestWork
@@ -169,7 +171,11 @@ image; drag its edges.
             for name, suffix in (("Snapshot PNG", ".png"), ("Snapshot JPEG", ".jpg")):
                 self.buttons[name] = self._download(name, suffix, text, self.snapshot)
             rows.append(pn.Row(*list(self.buttons.values())[3:], margin=0))
-        return card("Save", *rows)
+        copy = CopyAsCode(
+            lambda: snapshot_code(self.session.frame_path)[0],
+            lambda: snapshot_code(self.session.frame_path)[1],
+        )
+        return card("Save", *rows, copy)
 
     def _download(
         self, name: str, suffix: str, text: str, make: Callable[[str], tuple[str, bytes]]

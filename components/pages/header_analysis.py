@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from components.pages.header_frame import MOST_PIXELS, Surface
 from components.plots.base import THIN, grouped
+from fibsem_dash.compare.halves import even_and_odd_rows
 from fibsem_dash.compare.resolution import FscResult, fsc
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.frame import FIBSEMFrame
@@ -88,7 +89,7 @@ def fsc_of_rows(image: npt.NDArray[Any], threshold: float, pixel_size_nm: float)
 
     Pairs of columns are averaged, so that both halves have square pixels of twice the size.
     """
-    rows, columns = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
+    rows, columns = image.shape
     if rows < 16 or columns < 16:
         raise ParameterError(
             "the box is too small for a correlation of its rows",
@@ -96,9 +97,7 @@ def fsc_of_rows(image: npt.NDArray[Any], threshold: float, pixel_size_nm: float)
             found=f"{image.shape[1]} x {image.shape[0]} px",
             remedy="Draw a larger box",
         )
-    pixels = image[:rows, :columns].astype(np.float32)
-    halves = (pixels[:, 0::2] + pixels[:, 1::2]) / np.float32(2)
-    return fsc(halves[0::2], halves[1::2], threshold, pixel_size_nm=2 * pixel_size_nm)
+    return fsc(*even_and_odd_rows(image), threshold, pixel_size_nm=2 * pixel_size_nm)
 
 
 def fsc_of_frames(scope: Scope, threshold: float) -> FscResult:

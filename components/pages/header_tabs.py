@@ -11,14 +11,17 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
+from components.pages import header_code
 from components.pages.header_analysis import Scope, fsc_of_frames, fsc_of_rows
 from components.pages.header_frame import Surface, fit_surface
 from components.plots.background import background_figure
 from components.plots.base import number
+from components.plots.export import name_figures
 from components.plots.fsc import fsc_figure
 from components.plots.noise import noise_figure
 from components.plots.snr import snr_figure
 from components.widgets.facts import Facts, PlainText
+from components.widgets.figure_tools import CopyAsCode
 from components.widgets.state_view import StateView
 from components.work import LatestWork
 from fibsem_dash.compare.resolution import FscResult
@@ -57,7 +60,10 @@ class AnalysisTab(pn.viewable.Viewer):  # type: ignore[misc]
         self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_width", margin=0)
         self.facts = Facts()
         self.caption = PlainText("", muted=True, margin=(2, 8))
-        content = pn.Column(self.pane, self.facts, sizing_mode="stretch_width", margin=0)
+        self.copy_code = CopyAsCode(lambda: self._shown_code()[0], lambda: self._shown_code()[1])
+        content = pn.Column(
+            self.pane, self.facts, self.copy_code, sizing_mode="stretch_width", margin=0
+        )
         self.state = StateView(content, self.work, "The result appears here once a frame is open.")
         self.work.param.watch(self._show, "done_count")
         self.param.watch(self.update, ["active", *self.settings()])
@@ -81,6 +87,14 @@ class AnalysisTab(pn.viewable.Viewer):  # type: ignore[misc]
     def summary(self, outcome: Outcome) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
         """Return the numbers below the figure, and sentences about them."""
         raise NotImplementedError
+
+    def code(self, scope: Scope, **settings: Any) -> tuple[str, str]:
+        """Return the Python lines and the command line that give the same result."""
+        raise NotImplementedError
+
+    def _shown_code(self) -> tuple[str, str]:
+        settings = {name: getattr(self, name) for name in self.settings()}
+        return self.code(self.scope, **settings) if self.scope is not None else ("", "")
 
     def look_at(self, scope: Scope | None) -> None:
         """Analyse other pixels, now or when the tab is shown."""
@@ -111,7 +125,9 @@ class AnalysisTab(pn.viewable.Viewer):  # type: ignore[misc]
 
     def _show(self, _event: Any) -> None:
         outcome = self.work.result
-        self.pane.object = self.draw(outcome)
+        figure = self.draw(outcome)
+        name_figures(figure, f"{outcome.scope.frame.path.stem} {outcome.scope.detector}")
+        self.pane.object = figure
         self.facts.show(*self.summary(outcome))
         self.caption.text = self.describe(outcome.scope)
 
@@ -170,6 +186,10 @@ class SnrTab(AnalysisTab):
         """Compute the result; runs in the background."""
         return autocorrelation_snr(scope.image(), settings["method"], detrend=settings["detrend"])
 
+    def code(self, scope: Scope, **settings: Any) -> tuple[str, str]:
+        """Return the Python lines and the command line that give the same result."""
+        return header_code.snr_code(scope, **settings)
+
     def draw(self, outcome: Outcome) -> Any:
         """Return the figure of a result."""
         return snr_figure(outcome.result, self.lags, outcome.scope.frame.pixel_size_nm)
@@ -217,6 +237,10 @@ class NoiseTab(AnalysisTab):
         dark = float(scope.frame.source.dark_counts.get(scope.detector, 0.0))
         shares = settings["share_low"], settings["share_high"]
         return noise_statistics(scope.image(), dark, nbins=settings["nbins"], thresholds=shares)
+
+    def code(self, scope: Scope, **settings: Any) -> tuple[str, str]:
+        """Return the Python lines and the command line that give the same result."""
+        return header_code.noise_code(scope, **settings)
 
     def draw(self, outcome: Outcome) -> Any:
         """Return the figure of a result."""
@@ -280,6 +304,10 @@ class FlattenTab(AnalysisTab):
     def compute(self, scope: Scope, **settings: Any) -> Surface:
         """Compute the result; runs in the background."""
         return fit_surface(scope.frame, scope.detector, box=scope.box, **settings)
+
+    def code(self, scope: Scope, **settings: Any) -> tuple[str, str]:
+        """Return the Python lines and the command line that give the same result."""
+        return header_code.flatten_code(scope, **settings)
 
     def draw(self, outcome: Outcome) -> Any:
         """Return the figure of a result."""
@@ -347,6 +375,10 @@ class FscTab(AnalysisTab):
         size = scope.frame.pixel_size_nm
         size = size if np.isfinite(size) and size > 0 else 0.0
         return fsc_of_rows(scope.image(), settings["threshold"], size), pixels
+
+    def code(self, scope: Scope, **settings: Any) -> tuple[str, str]:
+        """Return the Python lines and the command line that give the same result."""
+        return header_code.fsc_code(scope, **settings)
 
     def draw(self, outcome: Outcome) -> Any:
         """Return the figure of a result."""

@@ -17,8 +17,10 @@ from bokeh.plotting import figure
 
 from components.locked import when_locked
 from components.plots.colours import RUNS
+from components.plots.export import add_export
 from components.stream import StreamWork
 from components.widgets.elapsed import Elapsed
+from components.widgets.figure_tools import table_download
 from fibsem_dash.registration.trial_table import (
     TrialRow,
     compare_trials,
@@ -177,7 +179,8 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
         plot.add_layout(plot.legend[0], "right")
         tips = [("", "@name"), ("frames", "@pair"), ("error", "@error{0.000} px")]
         plot.add_tools(HoverTool(tooltips=[*tips, ("NCC", "@ncc{0.0000}")]))
-        self.figure = plot
+        titles = {"seconds": "time per pair (s)", "ncc": "NCC", "error": "error (px)"}
+        self.figure = add_export(plot, "laboratory", titles)
 
     def start(self) -> None:
         """Run the chosen set."""
@@ -225,6 +228,10 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
         self.table.hidden_columns = hidden + ([] if len(self.matchers.value) > 1 else ["matcher"])
         self.source.data = scatter_columns(rows)
 
+    def saved_table(self) -> pd.DataFrame:
+        """Return the table as it is shown, for a file."""
+        return self.table.value.drop(columns=self.table.hidden_columns).rename(columns=COLUMNS)
+
     def _on_state(self, *_events: Any) -> None:
         work = self.work
         self.run.disabled, self.stop.disabled = work.busy, not work.busy
@@ -240,7 +247,8 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
     def __panel__(self) -> Any:
         choices = pn.Row(self.transforms, self.solvers, self.matchers, sizing_mode="stretch_width")
         actions = pn.Row(
-            self.n_pairs, self.run, self.stop, self.rows_shown, Elapsed(self.work),
+            self.n_pairs, self.run, self.stop, self.rows_shown,
+            table_download("laboratory", self.saved_table), Elapsed(self.work),
             sizing_mode="stretch_width",
         )  # fmt: skip
         words = pmui.Typography(

@@ -11,6 +11,7 @@ from bokeh.palettes import Viridis256
 
 from components.plots.base import curve_figure, finish_curves
 from components.plots.colours import X_LIGHT, Y_LIGHT, X, Y
+from components.plots.export import add_export
 from fibsem_dash.image.flatten import BackgroundFit
 
 
@@ -55,7 +56,7 @@ def _surface(fit: BackgroundFit, edge: int, width: int) -> Any:
     plot.add_layout(ColorBar(color_mapper=mapper, width=10, title="counts"), "right")
     tips = [("x, y", "$x{0}, $y{0} px"), ("fit", "@image{0.0} counts")]
     plot.add_tools(HoverTool(tooltips=tips, renderers=[glyph]))
-    return plot
+    return add_export(plot, "background")
 
 
 def _profile(fit: BackgroundFit, edge: int, axis: int, name: str, colours: tuple[str, str]) -> Any:
@@ -83,4 +84,5 @@ def _profile(fit: BackgroundFit, edge: int, axis: int, name: str, colours: tuple
         legend_label="fit",
     )  # fmt: skip
     plot.line("place", "after", source=source, color=colour, line_width=1.5, legend_label="after")
-    return finish_curves(plot)
+    titles = {"place": f"{name} (px)"} | {n: f"{n} (counts)" for n in ("before", "fit", "after")}
+    return add_export(finish_curves(plot), f"background profile {name}", titles)

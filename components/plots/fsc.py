@@ -9,6 +9,7 @@ from bokeh.models import ColumnDataSource, Range1d, Span
 
 from components.plots.base import curve_figure, finish_curves, number
 from components.plots.colours import INLIER, THRESHOLD, Y_LIGHT, Y
+from components.plots.export import add_export
 from fibsem_dash.compare.resolution import FscResult
 
 
@@ -60,4 +61,5 @@ def fsc_figure(result: FscResult, pixels: int = 1) -> Any:
         ("period", "@period{0.00} px"),
         ("correlation", "@correlation{0.000}"),
     ]
-    return finish_curves(plot, tips)
+    titles = {"frequency": "frequency (cycles/px)", "period": "period (px)"}
+    return add_export(finish_curves(plot, tips), "fsc", titles)

@@ -10,6 +10,7 @@ from bokeh.models import ColumnDataSource, HoverTool, Span
 from bokeh.plotting import figure
 
 from components.plots.colours import THRESHOLD
+from components.plots.export import add_export
 
 
 def histogram_data(counts: npt.NDArray[Any], edges: npt.NDArray[Any]) -> dict[str, Any]:
@@ -55,7 +56,8 @@ class LevelHistogram:
         for limit in limits:
             plot.add_layout(limit)
         setattr(self, f"_{scale}_limits", limits)
-        return plot
+        titles = {"left": "from (counts)", "right": "to (counts)", "count": "pixels"}
+        return add_export(plot, "histogram", titles)
 
     def show(self, counts: Any, edges: Any) -> None:
         """Draw another histogram."""

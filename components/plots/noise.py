@@ -9,6 +9,7 @@ from bokeh.models import ColumnDataSource, HoverTool, Span
 
 from components.plots.base import curve_figure, finish_curves, number
 from components.plots.colours import INLIER, OUTLIER, THRESHOLD, Y_LIGHT, Y
+from components.plots.export import add_export
 from fibsem_dash.image.noise import NoiseStatistics
 
 
@@ -37,7 +38,8 @@ def noise_figure(result: NoiseStatistics) -> Any:
     finish_curves(plot)
     tips = [("mean", "@mean{0.0}"), ("variance", "@variance{0.0}"), ("pixels", "@pixels{0,0}")]
     plot.add_tools(HoverTool(tooltips=tips, renderers=[dots]))
-    return plot
+    titles = {"mean": "mean (counts)", "variance": "variance (counts²)"}
+    return add_export(plot, "noise", titles)
 
 
 def _add_unused(plot: Any, result: NoiseStatistics) -> None:
@@ -72,4 +74,4 @@ def histogram_figure(result: NoiseStatistics) -> Any:
     plot.varea("level", 0, "pixels", source=source, color=Y, fill_alpha=0.3)
     plot.line("level", "pixels", source=source, color=Y)
     _add_level(plot, result.peak, THRESHOLD, "solid")
-    return plot
+    return add_export(plot, "noise signal", {"level": "signal (counts)"})

@@ -9,6 +9,7 @@ from bokeh.models import ColumnDataSource, HoverTool, Range1d, Span
 from bokeh.plotting import figure
 
 from components.plots.colours import THRESHOLD
+from components.plots.export import add_export
 from components.plots.paint import HIGH_HEX, LOW_HEX
 from fibsem_dash.registration.data_range import StackRange
 
@@ -44,6 +45,7 @@ class RangeCurves:
             active_scroll="xwheel_zoom",
             output_backend="canvas",
             sizing_mode="stretch_both",
+            toolbar_location="above",
             x_range=Range1d(-0.5, 0.5),
         )
         measured = [
@@ -76,6 +78,8 @@ class RangeCurves:
         self.figure.legend.label_text_font_size = "9pt"
         self.figure.add_layout(self.figure.legend[0], "above")
         self.figure.toolbar.logo = None
+        titles = {n: f"{n.replace('_', ' ')} (counts)" for n in COLUMNS[1:]}
+        add_export(self.figure, "data range", titles, sources=[self.source])
 
     def _curve(self, name: str, label: str, colour: str, marker: str) -> Any:
         self.figure.line("frame", name, source=self.source, color=colour, legend_label=label)

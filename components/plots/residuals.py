@@ -17,6 +17,7 @@ from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
 from components.plots.colours import X, Y
+from components.plots.export import add_export
 from components.plots.matches import MOST_DRAWN, strongest
 from fibsem_dash.registration.trial import PairTrial
 
@@ -92,7 +93,7 @@ class VectorMap:
             y_axis_label="y (px)",
             output_backend="canvas",
             sizing_mode="stretch_both",
-            toolbar_location="right",
+            toolbar_location="above",
         )
         plot.toolbar.logo = None
         plot.toolbar.autohide = True
@@ -125,7 +126,10 @@ class VectorMap:
         plot.add_tools(
             HoverTool(tooltips=[*tips, ("length", "@length{0.000} px")], renderers=[lines])
         )
-        return plot
+        titles = {"x0": "x (px)", "y0": "y (px)", "dx": "x residual (px)", "dy": "y residual (px)"}
+        titles |= {"length": "residual (px)", "x1": "x of the arrow's tip (px)"}
+        titles |= {"y1": "y of the arrow's tip (px)"}
+        return add_export(plot, "residuals", titles, sources=[self.source])
 
     def show(self, trial: PairTrial) -> None:
         """Draw other residuals."""
@@ -157,6 +161,7 @@ class ResidualHistograms:
             output_backend="canvas",
             sizing_mode="stretch_both",
             min_height=90,
+            toolbar_location="above",
         )
         plot.toolbar.logo = None
         plot.toolbar.autohide = True
@@ -177,7 +182,8 @@ class ResidualHistograms:
         )
         tips = [("residual", "@left{0.000} to @right{0.000} px"), ("matches", "@count")]
         plot.add_tools(HoverTool(tooltips=tips, renderers=[bars]))
-        return plot
+        titles = {"left": "from (px)", "right": "to (px)", "count": "matches"}
+        return add_export(plot, f"residuals {axis}", titles, sources=[self.sources[axis]])
 
     def show(self, trial: PairTrial) -> None:
         """Draw other residuals."""

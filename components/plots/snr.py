@@ -8,6 +8,7 @@ from bokeh.models import ColumnDataSource
 
 from components.plots.base import curve_figure, finish_curves, number
 from components.plots.colours import X, Y
+from components.plots.export import add_export
 from fibsem_dash.image.snr import SnrResult
 
 RADIAL = "#009E73"
@@ -47,4 +48,5 @@ def snr_figure(result: SnrResult, lags: int = 12, pixel_size_nm: float = 0.0) ->
         plot.scatter(
             "lag", "value", source=peak, size=13, marker="x", line_width=2.5, **style
         )  # the peak without noise
-    return finish_curves(plot, [("lag", "@lag px"), ("autocorrelation", "@value{0.0000}")])
+    finish_curves(plot, [("lag", "@lag px"), ("autocorrelation", "@value{0.0000}")])
+    return add_export(plot, "snr", {"lag": "lag (px)", "value": "autocorrelation"})

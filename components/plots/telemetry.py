@@ -20,6 +20,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from components.plots.colours import BAD, CURSOR, GAP, TELEMETRY, X, Y
+from components.plots.export import add_export
 
 Series = npt.NDArray[np.float64]
 
@@ -138,7 +139,7 @@ def telemetry_figure(
         output_backend="canvas",
         title=curve.title,
         x_axis_label="Frame",
-        toolbar_location="right",
+        toolbar_location="above",
         # Left edges line up whatever the numbers on the axes.
         min_border_left=64,
         lod_threshold=None,
@@ -160,7 +161,8 @@ def telemetry_figure(
     tips = [("frame", "@x{0}"), (curve.label, f"@y{{0.[00000]}} {curve.unit}")]
     plot.add_tools(HoverTool(tooltips=tips, renderers=[line], mode="vline"))
     plot.add_layout(cursor)
-    return plot
+    titles = {"x": "frame", "y": curve.title}
+    return add_export(plot, f"telemetry {curve.label}", titles, sources=[source])
 
 
 def cursor_line(frame: int) -> Span:

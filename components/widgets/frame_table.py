@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,8 @@ def names_frame(paths: Sequence[Path]) -> pd.DataFrame:
     )
 
 
-def frames_frame(frames: Sequence[FrameInfo]) -> pd.DataFrame:
-    """Return the table of inspected frames."""
+def frames_frame(frames: Sequence[FrameInfo], excluded: Collection[str] = ()) -> pd.DataFrame:
+    """Return the table of inspected frames; some are excluded by the user."""
     times = file_times_s(frames)
     return pd.DataFrame(
         {
@@ -54,7 +54,9 @@ def frames_frame(frames: Sequence[FrameInfo]) -> pd.DataFrame:
             "Size (MB)": [round(frame.identity[1] / 1e6, 3) for frame in frames],
             "Pixels": [f"{f.shape[1]} × {f.shape[0]}" if f.usable else "" for f in frames],
             "Saved": [format_time(time) for time in times],
-            "State": [frame.reason or "ok" for frame in frames],
+            "State": [
+                frame.reason or ("excluded" if frame.name in excluded else "ok") for frame in frames
+            ],
         },
         columns=list(FRAME_COLUMNS),
     )

@@ -154,7 +154,7 @@ def rows_as_csv(rows: Sequence[HeaderRow], compared: bool) -> str:
         both = [_plain(row.other), "yes" if row.changed else "no"] if compared else []
         offset = "" if row.offset is None else row.offset
         writer.writerow(
-            [row.group, row.name, _plain(row.value), row.unit, *both, row.meaning, offset]
+            [row.group, _plain(row.name), _plain(row.value), row.unit, *both, row.meaning, offset]
         )
     return file.getvalue()
 

@@ -12,6 +12,7 @@ from bokeh.models import BoxAnnotation, ColumnDataSource, LinearAxis, Range1d
 from bokeh.plotting import figure
 
 from components.plots.colours import THRESHOLD
+from components.plots.export import add_export
 from fibsem_dash.image.thresholds import HistogramCdf
 
 BAR, CDF = "#78909C", "#AD1457"
@@ -69,7 +70,7 @@ class HistogramView(pn.viewable.Viewer):  # type: ignore[misc]
     def _figure(self) -> Any:
         width, height = self._size
         plot = figure(
-            width=width, height=height, tools="xpan,xwheel_zoom,reset", toolbar_location=None,
+            width=width, height=height, tools="xpan,xwheel_zoom,reset", toolbar_location="above",
             active_scroll="xwheel_zoom", y_axis_type="log" if self.logarithmic else "linear",
             x_axis_label=f"Grey level ({self.unit})", y_axis_label="Pixels",
             output_backend="canvas", x_range=Range1d(0, 1), min_border_left=46,
@@ -90,7 +91,11 @@ class HistogramView(pn.viewable.Viewer):  # type: ignore[misc]
             axis.axis_label_text_font_size = "11px"
             axis.major_label_text_font_size = "10px"
         plot.xaxis[0].ticker.desired_num_ticks = 4
-        self.figure = plot
+        plot.toolbar.logo = None
+        plot.toolbar.autohide = True
+        titles = {"left": f"from ({self.unit})", "right": f"to ({self.unit})", "top": "pixels",
+                  "cdf": "share"}  # fmt: skip
+        self.figure = add_export(plot, "histogram", titles)
         return plot
 
     def set_histogram(self, histogram: HistogramCdf, unit: str = "counts") -> None:

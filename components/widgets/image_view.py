@@ -25,6 +25,7 @@ from bokeh.models import (
 from bokeh.palettes import Greys256
 from bokeh.plotting import figure
 
+from components.plots.export import add_export
 from components.work import LatestWork
 
 Image = npt.NDArray[Any]
@@ -155,7 +156,7 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
         plot.on_event(Reset, lambda _e: self.fit())
         for side in ("inner_width", "inner_height"):
             plot.on_change(side, self._on_resized)
-        return plot
+        return add_export(plot, "frame", data=False)
 
     def set_image(
         self, shape: tuple[int, int], read: Read, pixel_size_nm: float = 0.0, keep_view: bool = True

@@ -12,6 +12,7 @@ from bokeh.events import RangesUpdate, Reset
 from bokeh.models import BoxZoomTool, ColumnDataSource, DataRange1d
 from bokeh.plotting import figure
 
+from components.plots.export import add_export
 from components.plots.paint import Paint
 from components.work import LatestWork
 
@@ -99,7 +100,7 @@ class LayerView(pn.viewable.Viewer):  # type: ignore[misc]
         plot.x_range.renderers = plot.y_range.renderers = [frame]
         plot.on_event(RangesUpdate, self._on_ranges)
         plot.on_event(Reset, lambda _event: self._request(None))
-        return plot
+        return add_export(plot, "frames", data=False)
 
     def set_layers(self, *layers: Layer) -> None:
         """Show other layers; the view stays where it is if their extent is the same."""

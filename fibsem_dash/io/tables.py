@@ -71,12 +71,17 @@ def write_csv(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
     AccessError
         The file cannot be written.
     """
+    write_text(path, csv_text(table))
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as the text that `write_csv` writes."""
     columns = [
         [_quoted(_cell(value)) for value in [str(name), *table.iloc[:, position].tolist()]]
         for position, name in enumerate(table.columns)
     ]
     lines = [",".join(row) or '""' for row in zip(*columns, strict=True)]
-    write_text(path, "".join(line + "\n" for line in lines))
+    return "".join(line + "\n" for line in lines)
 
 
 def _cell(value: Any) -> str:

@@ -69,6 +69,8 @@ def parameter_of(item: dataclasses.Field[Any], owner: type) -> Any:
             doc=common["doc"],
             label=common["label"],
         )
+    if kind is tuple and common["default"] == ():
+        return param.List(**(common | {"default": []}))
     if kind is tuple and optional:
         return param.List(allow_None=True, **common)
     if kind is tuple:

@@ -32,6 +32,10 @@ FOV_COLUMNS = ("fov_centre_x_px", "fov_centre_y_px")
 """Columns of frames.csv with the centre of the field of view."""
 
 
+BY_USER = "excluded by the user"
+"""Reason of a frame that the setting `input.exclude` names."""
+
+
 @dataclass(frozen=True)
 class FrameInfo:
     """One file of the input list.
@@ -211,6 +215,30 @@ def tell_apart(frames: Sequence[FrameInfo]) -> list[FrameInfo]:
         return replace(frame, identity=(name, *frame.identity[1:]))
 
     return [distinct(frame) for frame in frames]
+
+
+def leave_out(frames: Sequence[FrameInfo], names: Iterable[str]) -> list[FrameInfo]:
+    """Mark the frames that the user left out.
+
+    Parameters
+    ----------
+    frames : sequence of FrameInfo
+        As inspected.
+    names : iterable of str
+        File names; with the folders before them where files of several folders share names.
+
+    Returns
+    -------
+    list of FrameInfo
+        Frames that could not be used anyway keep their reason.
+    """
+    wanted = set(names)
+    return [
+        replace(frame, reason=BY_USER)
+        if frame.usable and wanted & {frame.name, frame.identity[0], frame.path}
+        else frame
+        for frame in frames
+    ]
 
 
 def exclude_odd_frames(frames: Sequence[FrameInfo], detectors: str) -> list[FrameInfo]:

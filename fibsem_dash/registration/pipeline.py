@@ -197,7 +197,8 @@ class Registration:
             found += part
             self.monitor.advance("inspect", len(part))
         found.sort(key=lambda f: f.index)
-        self.frames = frames.exclude_odd_frames(frames.tell_apart(found), self._detectors())
+        found = frames.leave_out(frames.tell_apart(found), self.settings.input.exclude)
+        self.frames = frames.exclude_odd_frames(found, self._detectors())
         self._record["input"] = [
             {"path": f.path, "size": f.identity[1], "mtime_ns": f.identity[2]} for f in self.frames
         ]

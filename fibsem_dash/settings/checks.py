@@ -149,7 +149,8 @@ def check_value(item: dataclasses.Field[Any], value: Any, name: str, owner: type
             f"setting {name}", expected=_wanted(item, kind), found=repr(value)
         ) from None
     default: Any = item.default
-    fixed_length = isinstance(default, tuple) and not item.metadata["choices"]
+    # Settings whose default is empty hold any number of values.
+    fixed_length = isinstance(default, tuple) and default and not item.metadata["choices"]
     if fixed_length and len(converted) != len(default):
         raise ParameterError(
             f"setting {name}", expected=f"{len(default)} values", found=repr(value)
@@ -187,7 +188,7 @@ def _wanted(item: dataclasses.Field[Any], kind: type) -> str:
         prefix = "some of " if kind is tuple else "one of "
         return prefix + ", ".join(map(str, item.metadata["choices"]))
     text = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}.get(
-        kind, "a list of numbers"
+        kind, "a list of numbers" if item.default != () else "a list of texts"
     )
     if item.metadata["bounds"] is not None:
         text += " from {} to {}".format(*item.metadata["bounds"])

@@ -58,6 +58,7 @@ class InputSettings:
         bounds=(1e-3, 1e6),
         unit="nm",
     )
+    exclude: tuple[str, ...] = setting((), "File names of frames that are left out")
 
 
 @dataclass(frozen=True)

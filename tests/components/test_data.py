@@ -228,3 +228,39 @@ def test_long_series_keep_their_extremes() -> None:
     assert zoomed["x"][0] <= 77_700
     assert zoomed["x"].size < 110
     assert visible_data(y[:ALL_POINTS], 5, 6)["x"].size == ALL_POINTS
+
+
+def test_frames_are_excluded_counted_and_taken_back(page: DataPage, frames_root: Path) -> None:
+    page.choose(str(frames_root / "stack"))
+    session, tools = page.session, page.exclusion
+    session.frame = 2
+    tools.toggle()
+    name = session.frames[2].name
+    assert session.excluded == (name,)
+    assert session.settings.to_settings().input.exclude == (name,)
+    assert tools.words.object == "1 excluded"
+    assert tools.button.label == "Include frame 2"
+    assert list(page.frame_table.value["State"]) == ["ok", "ok", "excluded", "ok", "ok", "ok"]
+    session.frame = 4
+    tools.toggle()
+    assert tools.words.object == "2 excluded"
+    tools.undo()
+    assert session.excluded == (name,)
+    tools.undo()
+    assert session.excluded == ()
+    assert list(page.frame_table.value["State"]) == ["ok"] * 6
+    assert not tools.undo_button.visible
+
+
+def test_all_problem_frames_are_excluded_at_once(page: DataPage, frames_root: Path) -> None:
+    folder = frames_root / "exclude"
+    write_phantom(folder, frames=5, size=64, seed=1)
+    files = sorted(folder.glob("*.dat"))
+    files[1].write_bytes(b"")
+    files[3].write_bytes(b"no header at all")
+    page.choose(str(folder))
+    page.exclusion.exclude_problems()
+    assert page.session.excluded == (files[1].name, files[3].name)
+    # Another folder begins with all of its frames.
+    page.choose(str(frames_root / "stack"))
+    assert page.session.excluded == ()

@@ -53,6 +53,27 @@ def test_a_blank_frame_is_left_out_and_bridged(tmp_path: Path, new_run: Callable
     assert np.abs(matrix @ [95.5, 95.5] + found.to_numpy() - centre).max() < 1.0
 
 
+def test_frames_that_the_user_excludes_are_left_out_and_bridged(
+    tmp_path: Path, new_run: Callable[..., Any]
+) -> None:
+    files = phantom_files(tmp_path).files
+    names = {"input.exclude": [Path(files[2]).name, "not_there.dat"]}
+    run = new_run(files)
+    summary = run.start(**names)
+    assert summary.excluded == {2: "excluded by the user"}
+    assert summary.n_slices == 6
+    pairs = table_of(run, "pairs.csv")
+    assert pairs.loc[2, "status"] == "excluded"
+    assert pairs.loc[2, "reason"] == "excluded by the user"
+    assert pairs.loc[3, "previous_frame"] == 1
+
+
+def test_excluding_every_frame_is_refused(tmp_path: Path, new_run: Callable[..., Any]) -> None:
+    files = phantom_files(tmp_path, frames=3).files
+    with pytest.raises(RunError, match="excluded by the user"):
+        new_run(files).start(**{"input.exclude": [Path(f).name for f in files]})
+
+
 def test_a_jump_is_kept(tmp_path: Path, new_run: Callable[..., Any]) -> None:
     run = new_run(phantom_files(tmp_path, jump=(4, 25.0)).files)
     summary = run.start()

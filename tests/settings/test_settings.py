@@ -205,3 +205,13 @@ def test_a_bad_value_says_what_is_expected_and_what_was_found(
         update(RunSettings(), {name: value})
     assert caught.value.expected == expected
     assert caught.value.found
+
+
+@pytest.mark.parametrize("value", [["b.dat", "a, 1.dat"], ("b.dat", "a, 1.dat")])
+def test_a_setting_whose_default_is_empty_takes_any_number_of_texts(value: object) -> None:
+    settings = update(RunSettings(), {"input.exclude": value})
+    assert settings.input.exclude == ("b.dat", "a, 1.dat")
+    assert from_dict(to_dict(settings)) == settings
+    with pytest.raises(ParameterError) as caught:
+        update(RunSettings(), {"input.exclude": 3})
+    assert caught.value.expected == "a list of texts"
