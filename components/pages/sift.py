@@ -21,7 +21,8 @@ from components.widgets.state_view import StateView
 from components.work import LatestWork
 from fibsem_dash.errors import RunError
 from fibsem_dash.registration.frames import FrameInfo
-from fibsem_dash.registration.trial import PairTrial, try_pair
+from fibsem_dash.registration.trial import try_pair
+from fibsem_dash.registration.trial_result import PairTrial
 from fibsem_dash.settings import RunSettings
 
 

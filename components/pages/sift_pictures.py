@@ -21,7 +21,9 @@ from components.plots.matches import (
 )
 from components.plots.paint import difference, grey, overlay
 from components.widgets.layer_view import Layer, LayerView
-from fibsem_dash.registration.trial import PairTrial, Region, aligned_pair
+from fibsem_dash.registration.trial_alignment import aligned_pair
+from fibsem_dash.registration.trial_region import Region
+from fibsem_dash.registration.trial_result import PairTrial
 
 MODES = ("beside", "overlay", "difference", "flicker")
 SHOWN = ("inliers", "outliers", "key points")

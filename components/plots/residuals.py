@@ -18,7 +18,7 @@ from bokeh.plotting import figure
 
 from components.plots.colours import X, Y
 from components.plots.matches import MOST_DRAWN, strongest
-from fibsem_dash.registration.trial import PairTrial
+from fibsem_dash.registration.trial_result import PairTrial
 
 BINS = 64
 """Bins of the histograms: those that the FWHM is taken from."""

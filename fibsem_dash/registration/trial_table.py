@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from fibsem_dash.compare import ncc
 from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import FibsemDashError
-from fibsem_dash.registration.trial import PairTrial, TrialCache, aligned_pair, try_pair
+from fibsem_dash.registration.trial import try_pair
+from fibsem_dash.registration.trial_alignment import aligned_ncc
+from fibsem_dash.registration.trial_cache import TrialCache
+from fibsem_dash.registration.trial_result import PairTrial
 from fibsem_dash.settings import RunSettings
 
 
@@ -164,18 +166,6 @@ def compare_trials(
             yield _failed_row(pair, variant, describe_error(error))
         else:
             yield _row(pair, variant, trial, n_frames / max(n_workers, 1))
-
-
-def aligned_ncc(trial: PairTrial) -> float:
-    """Return the correlation of both 8-bit images after alignment; NaN where they do not meet."""
-    if not trial:
-        return float("nan")
-    first, second, (yi, ya, xi, xa) = aligned_pair(trial)
-    top, left = trial.first.region[0], trial.first.region[2]
-    inner = slice(yi - top, ya - top), slice(xi - left, xa - left)
-    if first[inner].size < 4:
-        return float("nan")
-    return ncc(first[inner], second[inner], backend="numpy")
 
 
 def _row(pair: TrialPair, variant: Variant, trial: PairTrial, pairs_per_worker: float) -> TrialRow:
