@@ -19,7 +19,7 @@ from components.plots.matches import (
     outlier_mask,
     point_columns,
 )
-from components.plots.paint import difference, grey, overlay
+from components.plots.paint import difference, grey, overlay, robust_levels
 from components.widgets.layer_view import Layer, LayerView
 from fibsem_dash.registration.trial_alignment import aligned_pair
 from fibsem_dash.registration.trial_region import Region
@@ -40,6 +40,7 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         self.box: tuple[int, int, int, int] = (0, 0, 0, 0)
         self.numbers = (0, 1)
         self.second_on_top = False
+        self.stretched = False
         self.view = LayerView()
         narrow = {"& .MuiToggleButton-root": {"whiteSpace": "nowrap", "padding": "4px 6px"}}
         self.mode = pmui.RadioButtonGroup(
@@ -49,7 +50,7 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
             options=list(SHOWN), value=["inliers", "outliers"], size="small", sx=narrow
         )
         self.limit = pmui.Select(
-            label="At most", options=[100, 300, 1000, MOST_DRAWN], value=300, size="small",
+            label="At most", options=[30, 100, 300, 1000, MOST_DRAWN], value=100, size="small",
             width=90, description="Lines or circles of one kind that are drawn, strongest first",
         )  # fmt: skip
         self.at_box = pmui.Switch(label="at the box", value=False, visible=False, margin=(8, 4))
@@ -104,6 +105,15 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         if self.at_box.value:
             self.draw()
 
+    def stretch(self) -> None:
+        """Stretch the contrast of the pictures to their grey levels, or show them as they are."""
+        self.stretched = not self.stretched
+        self.draw()
+
+    def grey(self, image: Any) -> Any:
+        """Paint a grey image in the contrast that was chosen."""
+        return grey(image, *robust_levels(image)) if self.stretched else grey(image)
+
     def flick(self) -> None:
         """Show the other frame of the aligned pair."""
         self.second_on_top = not self.second_on_top
@@ -128,7 +138,10 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         y, x = float(trial.first.region[0]), float(trial.first.region[2])
         if self.offset is not None:
             shape = first.shape[0], first.shape[1]
-            return [Layer(shape, grey(first), x, y), Layer(shape, grey(second), x + self.offset, y)]
+            return [
+                Layer(shape, self.grey(first), x, y),
+                Layer(shape, self.grey(second), x + self.offset, y),
+            ]
         inner = first.shape[0], first.shape[1]
         if trial:
             first, second, place = aligned_pair(trial, self.box_region())
@@ -142,7 +155,7 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
             return [Layer(inner, overlay(first, second), x, y)]
         if self.mode.value == "difference":
             return [Layer(inner, difference(first, second), x, y)]
-        return [Layer(inner, grey(second if self.second_on_top else first), x, y)]
+        return [Layer(inner, self.grey(second if self.second_on_top else first), x, y)]
 
     def box_region(self) -> Region | None:
         """Return the evaluation box as a region, or None where all is looked at."""
@@ -186,6 +199,8 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         }[self.mode.value]
         if not self.trial and self.mode.value != "beside":
             where += " (not aligned: there is no transform)"
+        if self.stretched and self.mode.value in ("beside", "flicker"):
+            where += ", contrast stretched (c)"
         trial = self.trial
         assert trial is not None
         limit = self.limit.value

@@ -45,8 +45,8 @@ def region_note(part: Region, shape: tuple[int, int]) -> str:
     if (bottom - top, right - left) == tuple(shape):
         return ""
     return (
-        f"The middle of the frames was tried, {right - left} x {bottom - top} of {shape[1]} x "
-        f"{shape[0]} px, so that settings act at once. The run takes whole frames."
+        f"Tried: the middle, {right - left} x {bottom - top} of {shape[1]} x {shape[0]} px. "
+        "The run takes whole frames."
     )
 
 
