@@ -35,15 +35,15 @@ NUMBERS = {
 }  # fmt: skip
 """Columns of numbers with their formats."""
 
-WRAPPED = ("transform", "changed", "reason")
+WRAPPED = ("changed", "reason")
 """Columns whose text may take several lines."""
 
 
 def table_of(rows: Sequence[TrialRow], efficient: Sequence[bool]) -> pd.DataFrame:
     """Return rows as the table shows them; the time of the stack in minutes."""
-    table = pd.DataFrame([dataclasses.asdict(row) for row in rows])
-    table = table.reindex(columns=list(COLUMNS))
-    table["efficient"] = ["★" if mark else "" for mark in efficient]
+    table = pd.DataFrame([dataclasses.asdict(row) for row in rows], columns=list(COLUMNS))
+    # Text also where there is no row: the table takes the kind of a column from its first frame.
+    table["efficient"] = pd.Series(["★" if mark else "" for mark in efficient], dtype=object)
     table["stack_seconds"] = table["stack_seconds"].astype(float) / 60
     return table
 
@@ -69,7 +69,7 @@ def result_table() -> Any:
             "stack_seconds": "Predicted time of the stack on all cores of this machine",
         },
         layout="fit_columns",
-        widths={"efficient": 34},
+        widths={"efficient": 36, "transform": 145, "solver": 80},
         configuration={"columnDefaults": {"headerWordWrap": True, "minWidth": 34}},
         sizing_mode="stretch_both",
         min_height=200,

@@ -57,10 +57,7 @@ EXAMPLES = {
 """Values that are offered first."""
 
 
-WORDS = (
-    "Click a row to load it. Rows with ★ are efficient: none is faster and correlates better. "
-    "Time of a pair: one core; of the stack: all cores of this machine."
-)
+WORDS = "Click a row to load it. ★: no other row is both faster and correlates better."
 
 
 class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
@@ -98,13 +95,13 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
 
     def _build_choices(self) -> None:
         self.transforms = pmui.MultiChoice(
-            label="Models", options=list(TRANSFORMS), value=list(TRANSFORMS), width=330
+            label="Models", options=list(TRANSFORMS), value=list(TRANSFORMS), width=440
         )
         self.solvers = pmui.MultiChoice(
-            label="Solvers", options=["RANSAC", "LinReg"], value=["RANSAC", "LinReg"], width=190
+            label="Solvers", options=["RANSAC", "LinReg"], value=["RANSAC", "LinReg"], width=150
         )
         self.matchers = pmui.MultiChoice(
-            label="Matchers", options=list(MATCHERS), value=["auto"], width=190
+            label="Matchers", options=list(MATCHERS), value=["auto"], width=150
         )
         self.n_pairs = pmui.IntInput(
             label="Pairs", value=3, start=1, end=100, width=110,

@@ -54,8 +54,11 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
             width=90, description="Lines or circles of one kind that are drawn, strongest first",
         )  # fmt: skip
         self.at_box = pmui.Switch(label="at the box", value=False, visible=False, margin=(8, 4))
-        self.words = pmui.Typography("", variant="body2", sizing_mode="stretch_width")
-        self.match_words = pmui.Typography("", variant="body2", sizing_mode="stretch_width")
+        self.words = pmui.Typography("", variant="caption", sizing_mode="stretch_width")
+        # Its place is kept, so that the picture does not move when a match is tapped.
+        self.match_words = pmui.Typography(
+            "", variant="caption", sizing_mode="stretch_width", height=20, margin=(0, 10)
+        )
         self.lines = {name: ColumnDataSource({c: [] for c in MATCH_COLUMNS}) for name in SHOWN[:2]}
         self.points = ColumnDataSource({"x": [], "y": [], "radius": [], "response": []})
         self.renderers = self._add_glyphs()
@@ -88,8 +91,9 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
                 "indices", lambda _a, _o, new, name=name: self.tell(name, new)
             )
         tips = [("ratio", "@ratio{0.000}"), ("residual", "@residual{0.00} px")]
-        plot.add_tools(TapTool(renderers=hits), HoverTool(tooltips=tips, renderers=hits))
-        plot.add_tools(HoverTool(tooltips=[("response", "@response{0.0000}")], renderers=[circles]))
+        plot.add_tools(TapTool(renderers=hits), HoverTool(tooltips=tips, renderers=hits, limit=1))
+        tips = [("response", "@response{0.0000}")]
+        plot.add_tools(HoverTool(tooltips=tips, renderers=[circles], limit=1))
         return found
 
     def show(self, trial: PairTrial, numbers: tuple[int, int], lowe_ratio: float) -> None:
@@ -222,8 +226,8 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         value = {column: float(data[column][i]) for column in MATCH_COLUMNS}
         self.match_words.object = (
             f"{name[:-1].capitalize()} at x {value['x0']:.1f}, y {value['y0']:.1f} px: ratio "
-            f"{value['ratio']:.3f}, residual {value['dx']:.3f}, {value['dy']:.3f} px (length "
-            f"{value['residual']:.3f} px), key point {value['size']:.1f} px across"
+            f"{value['ratio']:.3f}, residual {value['dx']:.2f}, {value['dy']:.2f} px "
+            f"(length {value['residual']:.2f}), size {value['size']:.1f} px"
         )
 
     def __panel__(self) -> Any:

@@ -90,6 +90,7 @@ class TrialScatter:
         )  # fmt: skip
         plot.legend.label_text_font_size = "9pt"
         plot.legend.spacing = 0
+        plot.legend.glyph_height = plot.legend.label_height = 14
         plot.legend.padding = 4
         plot.add_layout(plot.legend[0], "right")
         tips = [("", "@name"), ("frames", "@pair"), ("error", "@error{0.000} px")]
