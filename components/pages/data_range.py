@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,14 +13,22 @@ from bokeh.events import Tap
 
 from components.locked import when_locked
 from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
-from components.pages.range_model import MeasuredRanges, fit, limits_at, measure, sample_of
+from components.pages.range_detector import DetectorChoice
+from components.pages.range_model import (
+    MeasuredRanges,
+    fit,
+    limits_at,
+    measure,
+    sample_of,
+    shares_outside,
+)
 from components.pages.range_preview import RangePreview
 from components.plots.level_histogram import LevelHistogram
 from components.plots.range_curves import RangeCurves
 from components.session import Session
 from components.stream import StreamWork
 from components.widgets.elapsed import Elapsed
-from components.widgets.settings_form import field, settings_card
+from components.widgets.settings_form import settings_card
 from components.widgets.state_view import StateView
 from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import FibsemDashError
@@ -26,6 +36,10 @@ from fibsem_dash.registration.data_range import StackRange
 
 MEASURING = ("thr_min", "thr_max", "nbins", "method")
 """Settings that the measured ranges depend on; the others act on their smoothing alone."""
+
+
+DRAG_PAUSE_S = 0.3
+"""A dragged limit that rests so long is taken: every step would measure the stack again."""
 
 
 class DataRangePage(Page):
@@ -44,6 +58,12 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
   (orange lines) is taken for all frames.
 * Click the curve to look at another frame. Below are its histogram with the two limits and the
   8-bit image beside the raw one; pixels below the range are blue, pixels above it red.
+* **Drag an orange limit** of the histogram to set it by hand. The share of this frame's pixels
+  that lies outside becomes the threshold of every frame, so that the range follows the stack;
+  with *sliding*, the limit then takes its place on the fit.
+* **fused** looks at the mixture of detectors A and B, as the written slices may have it. SIFT
+  itself takes one detector.
+* **f** fits the pictures, **c** stretches the contrast of the raw one.
 """
 
     def __init__(self, session: Session, **values: Any) -> None:
@@ -52,11 +72,13 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         self.ranges = MeasuredRanges()
         self.scan = StreamWork()
         self.curves = RangeCurves()
-        self.histogram = LevelHistogram()
+        self.histogram = LevelHistogram(self._on_dragged)
         self.preview = RangePreview()
         self.numbers: Any = np.zeros(0)
         self.levels: StackRange | None = None
         self.active = False
+        self.detector = DetectorChoice(session)
+        self._timer: asyncio.TimerHandle | None = None
         self._scope = "sample"
         self._build_controls()
         self._watch()
@@ -81,7 +103,7 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         session = self.session
         session.param.watch(lambda *_e: self.refresh(), ["frames"])
         session.param.watch(lambda *_e: self.show_frame(), ["frame"])
-        session.settings.input.param.watch(lambda *_e: self.refresh(), ["detector"])
+        self.detector.param.watch(lambda *_e: self.refresh(), "pixels")
         self.params.param.watch(lambda *_e: self.refresh(), list(MEASURING))
         self.params.param.watch(lambda *_e: self.refit(), ["window", "order", "sliding"])
         self.scan.param.watch(self._on_items, "done_count")
@@ -94,7 +116,7 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         run = card(
             "Measure",
             pn.Column(
-                field(self.session.settings.input, "detector"),
+                self.detector,
                 pn.Row(self.run_all, self.stop),
                 self.progress,
                 Elapsed(self.scan),
@@ -120,7 +142,7 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
             "Measuring some frames ...",
         )
         histogram = pn.Column(
-            pn.Row(pmui.Typography("Histogram of the frame", variant="subtitle2"), self.scale),
+            pn.Row(pmui.Typography("Histogram (drag a limit)", variant="subtitle2"), self.scale),
             self.histogram_pane,
             sizing_mode="stretch_both",
         )
@@ -154,9 +176,13 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
             self.scan.stop()
 
     def on_key(self, key: str) -> None:
-        """Flicker between the raw and the 8-bit image."""
+        """Flicker between the raw and the 8-bit image, fit the view, stretch the contrast."""
         if key == " ":
             self.preview.flick()
+        elif key == "c":
+            self.preview.stretch()
+        elif key == "f":
+            when_locked(self.preview.view.fit)
 
     def refresh(self) -> None:
         """Measure what the settings ask for and is not known yet."""
@@ -170,13 +196,13 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
 
     def measure(self, scope: str) -> None:
         """Measure a sample of the frames, or all of them."""
-        frames, detector = self.session.frames, self.session.settings.input.detector
+        frames, pixels = self.session.frames, self.detector.pixels
         wanted = sample_of(frames) if scope == "sample" else [f for f in frames if f.usable]
         settings = self.params.to_settings()
-        missing = self.ranges.missing(wanted, detector, settings)
+        missing = self.ranges.missing(wanted, pixels, settings)
         self._scope = scope
         if missing:
-            self.scan.start(lambda stop: measure(missing, detector, settings, stop), len(missing))
+            self.scan.start(lambda stop: measure(missing, pixels, settings, stop), len(missing))
         else:
             self.scan.stop()
         self.refit()
@@ -189,7 +215,7 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         if not self.session.frames:
             return
         settings = self.params.to_settings()
-        known = self.ranges.get(self.session.frames, self.session.settings.input.detector, settings)
+        known = self.ranges.get(self.session.frames, self.detector.pixels, settings)
         if not known:
             if self.curve_view_ready:
                 self.curve_view.stale = True
@@ -214,6 +240,8 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         n_bad = sum(bool(found.reason) for _, found in known)
         frames = self.session.frames
         text = f"{len(known)} of {len(frames)} frames measured"
+        if len(known) < len(frames):
+            text += " (every few frames; run on all for the rest)"
         if n_bad:
             text += f", {n_bad} could not be read"
         if frames[known[0][0].index].dtype == "uint8":
@@ -246,7 +274,7 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         self.curves.cursor.location = session.frame
         if self.active and session.frames:
             info = session.frames[min(session.frame, len(session.frames) - 1)]
-            self.preview.show_frame(info, session.settings.input.detector)
+            self.preview.show_frame(info, self.detector.pixels)
 
     def _on_levels(self, _event: Any) -> None:
         levels = self.preview.work.result
@@ -261,6 +289,31 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         )
         self.histogram.set_limits(low, high)
         self.preview.set_limits(low, high)
+
+    def _on_dragged(self, low: float, high: float) -> None:
+        """Show limits at once; they become thresholds when they have stayed for a moment."""
+        levels = self.preview.work.result
+        if levels is None or levels.dtype == "uint8":
+            return
+        self.preview.set_limits(low, high)
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._take_limits(low, high)
+            return
+        take = partial(self._take_limits, low, high)
+        document = pn.state.curdoc
+        if document is not None and document.session_context is not None:
+            take = partial(document.add_next_tick_callback, take)
+        self._timer = loop.call_later(DRAG_PAUSE_S, take)
+
+    def _take_limits(self, low: float, high: float) -> None:
+        below, above = shares_outside(self.preview.work.result, low, high)
+        if (below, above) == (self.params.thr_min, self.params.thr_max):
+            self._set_limits()
+        self.params.param.update(thr_min=below, thr_max=above)
 
     def _on_scale(self, event: Any) -> None:
         self.histogram_pane.object = getattr(self.histogram, event.new)

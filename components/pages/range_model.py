@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,12 @@ from fibsem_dash.registration.data_range import (
     measure_frame,
     range_key,
 )
+from fibsem_dash.registration.frame_levels import FrameLevels
 from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.settings import DataRangeSettings
+
+LARGEST_SHARE = 0.49
+"""Bound of both thresholds."""
 
 SAMPLE = 60
 """Frames that are measured at once."""
@@ -34,6 +39,18 @@ def sample_of(frames: Sequence[FrameInfo], n: int = SAMPLE) -> list[FrameInfo]:
     return [usable[i] for i in places]
 
 
+@dataclass(frozen=True)
+class Pixels:
+    """Which pixels of the frames are looked at: a detector, or its mixture with detector B."""
+
+    detector: str
+    fraction_b: float = 0.0
+
+    def key(self, frame: FrameInfo, settings: DataRangeSettings) -> str:
+        """Return what the range of a frame depends on."""
+        return f"{range_key(frame, self.detector, settings)} {self.fraction_b:g}"
+
+
 class MeasuredRanges:
     """Ranges of frames by everything they depend on, so that going back costs nothing."""
 
@@ -41,26 +58,26 @@ class MeasuredRanges:
         self._known: dict[str, FrameRange] = {}
 
     def missing(
-        self, frames: Sequence[FrameInfo], detector: str, settings: DataRangeSettings
+        self, frames: Sequence[FrameInfo], pixels: Pixels, settings: DataRangeSettings
     ) -> list[FrameInfo]:
         """Return the frames whose range is not known yet."""
-        return [f for f in frames if range_key(f, detector, settings) not in self._known]
+        return [f for f in frames if pixels.key(f, settings) not in self._known]
 
     def add(self, key: str, found: FrameRange) -> None:
         """Keep the range of a frame."""
         self._known[key] = found
 
     def get(
-        self, frames: Sequence[FrameInfo], detector: str, settings: DataRangeSettings
+        self, frames: Sequence[FrameInfo], pixels: Pixels, settings: DataRangeSettings
     ) -> list[tuple[FrameInfo, FrameRange]]:
         """Return the frames whose range is known, in order."""
-        pairs = [(f, self._known.get(range_key(f, detector, settings))) for f in frames]
+        pairs = [(f, self._known.get(pixels.key(f, settings))) for f in frames]
         return [(frame, found) for frame, found in pairs if found is not None]
 
 
 def measure(
     frames: Sequence[FrameInfo],
-    detector: str,
+    pixels: Pixels,
     settings: DataRangeSettings,
     stop: Callable[[], bool],
 ) -> Iterator[tuple[str, FrameRange]]:
@@ -69,7 +86,8 @@ def measure(
     def one(frame: FrameInfo) -> tuple[str, FrameRange] | None:
         if stop():
             return None
-        return range_key(frame, detector, settings), measure_frame(frame, detector, settings)
+        found = measure_frame(frame, pixels.detector, settings, pixels.fraction_b)
+        return pixels.key(frame, settings), found
 
     # The files are read and counted without Python's lock.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
@@ -118,3 +136,14 @@ def limits_at(
         float(np.interp(frame, numbers, levels.sliding_minimum)),
         float(np.interp(frame, numbers, levels.sliding_maximum)),
     )
+
+
+def shares_outside(levels: FrameLevels, low: float, high: float) -> tuple[float, float]:
+    """Return limits that were set by hand as thresholds: shares of a frame's pixels outside.
+
+    They have three digits and stay within the bounds of the settings.
+    """
+    below, above = (
+        min(float(f"{share:.3g}"), LARGEST_SHARE) for share in levels.outside(low, high)
+    )
+    return below, above

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
 
+from components.locked import when_locked
 from components.pages.base import Page, empty_state
-from components.pages.sift_controls import SiftControls
+from components.pages.sift_controls import WHOLE, SiftControls
 from components.pages.sift_laboratory import Laboratory
 from components.pages.sift_pictures import PairPicture
 from components.pages.sift_results import STYLE, results_html
@@ -21,7 +23,8 @@ from components.widgets.state_view import StateView
 from components.work import LatestWork
 from fibsem_dash.errors import RunError
 from fibsem_dash.registration.frames import FrameInfo
-from fibsem_dash.registration.trial import PairTrial, try_pair
+from fibsem_dash.registration.trial import try_pair
+from fibsem_dash.registration.trial_result import PairTrial
 from fibsem_dash.settings import RunSettings
 
 
@@ -43,13 +46,15 @@ class PairOutcome:
     trial: PairTrial
 
 
-def run_trial(request: PairRequest) -> PairOutcome:
-    """Try a pair.
+def run_trial(
+    request: PairRequest, is_wanted: Callable[[PairRequest], bool] = lambda _request: True
+) -> PairOutcome:
+    """Try a pair, as long as it is wanted.
 
     Raises
     ------
     RunError
-        When a frame of the pair cannot be used.
+        When a frame of the pair cannot be used, or the trial is not wanted any more.
     """
     for frame in (request.first, request.second):
         if not frame.usable:
@@ -59,7 +64,11 @@ def run_trial(request: PairRequest) -> PairOutcome:
                 remedy="Choose another pair.",
             )
     trial = try_pair(
-        request.first.path, request.second.path, request.settings, max_side=request.max_side
+        request.first.path,
+        request.second.path,
+        request.settings,
+        max_side=request.max_side,
+        stop=lambda: not is_wanted(request),
     )
     return PairOutcome(request, trial)
 
@@ -78,7 +87,7 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
 * **Pictures**: both frames side by side, or the second laid over the first as red-cyan overlay,
   difference or flicker (space). Green lines are matches that fit the transform (inliers), grey
   dashed ones do not (outliers). Click a line for its numbers; large frames are tried in their
-  middle.
+  middle until *Try whole frames*. **f** fits the pictures, **c** stretches their contrast.
 * **Residuals**: how far the transform misses each match, as arrows over the frame and as
   histograms with their full width at half maximum (FWHM).
 * Settings are tried on a copy. **Use for the run** hands them over to the registration.
@@ -88,7 +97,7 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
     def __init__(self, session: Session, **values: Any) -> None:
         super().__init__(session, **values)
         self.tuned = TunedSettings(session)
-        self.work = LatestWork(run_trial)
+        self.work = LatestWork(lambda request: run_trial(request, self._is_wanted))
         self.picture = PairPicture()
         self.vectors = VectorMap()
         self.histograms = ResidualHistograms()
@@ -97,7 +106,11 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
             self.tuned.settings,
             lambda: self.session.frames,
             self.load_variant,
-            lambda: {"step": int(self.side.step.value or 1), "max_side": int(self.side.side.value)},
+            lambda: {
+                "step": int(self.side.step.value or 1),
+                "max_side": int(self.side.side.value),
+                "frame": self.session.frame,
+            },
         )
         self.active = False
         self._asked: PairRequest | None = None
@@ -109,7 +122,16 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
         self.failure = pmui.Alert(
             "", severity="warning", visible=False, sizing_mode="stretch_width"
         )
-        self.note = pmui.Alert("", severity="info", visible=False, sizing_mode="stretch_width")
+        self.note = pmui.Typography(
+            "", variant="caption", sx={"opacity": 0.8}, sizing_mode="stretch_width"
+        )
+        self.whole = pmui.Button(
+            label="Try whole frames", variant="text", size="small", icon="crop_free", width=170
+        )
+        self.whole.on_click(lambda _event: self.side.side.param.update(value=WHOLE))
+        self.note_row = pn.Row(
+            self.note, self.whole, sizing_mode="stretch_width", visible=False, margin=0
+        )
 
     def _watch(self) -> None:
         session = self.session
@@ -148,7 +170,7 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
         pictures = pn.Row(left, numbers, sizing_mode="stretch_both")
         self.state = StateView(pictures, self.work, "Trying the pair ...")
         pair = pn.Column(
-            Elapsed(self.work), self.failure, self.note, self.state, sizing_mode="stretch_both"
+            Elapsed(self.work), self.failure, self.note_row, self.state, sizing_mode="stretch_both"
         )
         self.tabs = pmui.Tabs(
             ("Pair", pair), ("Laboratory", self.laboratory), sizing_mode="stretch_both"
@@ -176,9 +198,14 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
             self._asked = None
 
     def on_key(self, key: str) -> None:
-        """Flicker between the aligned frames."""
-        if key == " ":
-            self.picture.flick()
+        """Flicker between the aligned frames, fit the view, stretch the contrast."""
+        act = {" ": self.picture.flick, "f": self.fit_view, "c": self.picture.stretch}.get(key)
+        if act is not None:
+            act()
+
+    def fit_view(self) -> None:
+        """Show whole pictures."""
+        when_locked(self.picture.view.fit)
 
     def request(self) -> PairRequest | None:
         """Return what is to be tried, or None while no stack is open."""
@@ -202,6 +229,9 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
             self._asked = wanted
             self.work.request(wanted)
 
+    def _is_wanted(self, request: PairRequest) -> bool:
+        return request is self._asked
+
     def _on_result(self, _event: Any) -> None:
         outcome: PairOutcome = self.work.result
         trial, request = outcome.trial, outcome.request
@@ -215,9 +245,16 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
         self.numbers.object = results_html(trial)
         reason = "" if trial else f"No transform: {trial.estimate.reason}."
         self.failure.param.update(object=reason, visible=bool(reason))
-        self.note.param.update(object=trial.note, visible=bool(trial.note))
+        self.note.object = trial.note
+        self.note_row.visible = bool(trial.note)
 
-    def load_variant(self, transform: str, solver: str, matcher: str) -> None:
-        """Take the model, solver and matcher of a row of the laboratory."""
-        self.tuned.params.matching.matcher = matcher
-        self.tuned.params.solver.param.update(transform=transform, solver=solver)
+    def load_variant(self, changes: dict[str, Any]) -> None:
+        """Take the settings of a row of the laboratory, by ``group.setting``."""
+        for name, group in self.tuned.params.groups.items():
+            own = {
+                key.split(".")[1]: value
+                for key, value in changes.items()
+                if key.startswith(f"{name}.")
+            }
+            if own:
+                group.param.update(**own)

@@ -22,8 +22,11 @@ SOLVER_REST = [
     "sampling", "initial_fraction", "stop_probability", "seed",
 ]  # fmt: skip
 
-SIDES = {"automatic (up to 4 Mpx)": 0, "512 px": 512, "1024 px": 1024, "2048 px": 2048,
-         "whole frame": 10**6}  # fmt: skip
+WHOLE = 10**6
+"""Longest side that no frame has."""
+
+SIDES = {"middle, up to 2 Mpx": 0, "512 px": 512, "1024 px": 1024, "2048 px": 2048,
+         "whole frame": WHOLE}  # fmt: skip
 """Longest side of the part that is tried."""
 
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
-from bokeh.models import ColumnDataSource, HoverTool
-from bokeh.models.widgets.tables import NumberFormatter
-from bokeh.plotting import figure
 
 from components.locked import when_locked
-from components.plots.colours import RUNS
-from components.plots.export import add_export
+from components.pages.laboratory_table import COLUMNS, result_table, table_of
+from components.plots.trial_scatter import TrialScatter, efficient_rows
 from components.stream import StreamWork
 from components.widgets.elapsed import Elapsed
 from components.widgets.figure_tools import table_download
+from components.widgets.plain import plain
+from fibsem_dash.compute.executor import describe_error
+from fibsem_dash.errors import FibsemDashError
 from fibsem_dash.registration.trial_table import (
+    TrialPair,
     TrialRow,
+    Variant,
     compare_trials,
     mean_rows,
     spread_pairs,
@@ -30,49 +30,36 @@ from fibsem_dash.registration.trial_table import (
 )
 from fibsem_dash.settings import TRANSFORMS, RunSettings
 
-COLUMNS = {
-    "pair": "Frames",
-    "transform": "Model",
-    "solver": "Solver",
-    "matcher": "Matcher",
-    "error_px": "Error (px)",
-    "n_inliers": "Inliers",
-    "n_matches": "Matches",
-    "ncc": "NCC",
-    "seconds": "Time (s)",
-    "stack_seconds": "Stack (min)",
-    "reason": "Problem",
+MATCHERS = ("auto", "guided", "brute_force", "flann")
+
+
+VARIED = {
+    "nothing else": "",
+    "contrast threshold": "sift.contrast_threshold",
+    "sigma": "sift.sigma",
+    "octave layers": "sift.n_octave_layers",
+    "key points at most": "sift.kp_max_num",
+    "Lowe ratio": "matching.lowe_ratio",
+    "grow ratio": "matching.grow_ratio",
+    "largest residual": "solver.drmax",
+    "l2 parameter": "solver.l2_param",
 }
-"""Columns of the table with their titles."""
+"""Settings that can be varied besides model, solver and matcher, by what the page calls them."""
 
-MARKERS = {"RANSAC": "circle", "LinReg": "square"}
+EXAMPLES = {
+    "sift.contrast_threshold": "0.02, 0.03, 0.04",
+    "sift.sigma": "1.2, 1.6, 2.4",
+    "sift.n_octave_layers": "3, 4, 5",
+    "sift.kp_max_num": "1000, 3000, -1",
+    "matching.lowe_ratio": "0.6, 0.7, 0.8",
+    "matching.grow_ratio": "0, 0.85, 0.95",
+    "solver.drmax": "0.75, 1.5, 3",
+    "solver.l2_param": "1e-6, 1e-5, 1e-4",
+}
+"""Values that are offered first."""
 
 
-def table_of(rows: list[TrialRow]) -> pd.DataFrame:
-    """Return rows as the table shows them; the time of the stack in minutes."""
-    table = pd.DataFrame([dataclasses.asdict(row) for row in rows], columns=list(COLUMNS))
-    table["stack_seconds"] = table["stack_seconds"].astype(float) / 60
-    return table
-
-
-def scatter_columns(rows: list[TrialRow]) -> dict[str, Any]:
-    """Return the points of NCC against time; efficient rows are larger.
-
-    A row is efficient when no other is both faster and correlates better.
-    """
-    good = [row for row in rows if np.isfinite(row.ncc) and np.isfinite(row.seconds)]
-    efficient = [not any(o.ncc > r.ncc and o.seconds < r.seconds for o in good) for r in good]
-    return {
-        "seconds": [r.seconds for r in good],
-        "ncc": [r.ncc for r in good],
-        "name": [f"{r.transform}, {r.solver}, {r.matcher}" for r in good],
-        "pair": [r.pair for r in good],
-        "error": [r.error_px for r in good],
-        "colour": [RUNS[TRANSFORMS.index(r.transform)] for r in good],
-        "marker": [MARKERS.get(r.solver, "circle") for r in good],
-        "size": [14 if e else 8 for e in efficient],
-        "model": [r.transform for r in good],
-    }
+WORDS = "Click a row to load it. ★: no other row is both faster and correlates better."
 
 
 class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
@@ -85,20 +72,23 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
     frames : callable
         Returns the frames of the stack.
     load : callable
-        Told (transform, solver, matcher) of a row that was clicked.
+        Told the settings, by ``group.setting``, of a row that was clicked.
+    options : callable
+        Returns step, longest side of the part of the frames, and the frame under the cursor.
     """
 
     def __init__(
         self,
         settings: Callable[[], RunSettings],
         frames: Callable[[], list[Any]],
-        load: Callable[[str, str, str], None],
+        load: Callable[[dict[str, Any]], None],
         options: Callable[[], dict[str, int]],
         **values: Any,
     ) -> None:
         super().__init__(**values)
         self._settings, self._frames, self._load, self._options = settings, frames, load, options
         self.rows: list[TrialRow] = []
+        self.variants: dict[str, Variant] = {}
         self.work = StreamWork()
         self.work.param.watch(self._on_rows, "done_count")
         self.work.param.watch(self._on_state, ["busy", "done", "error"])
@@ -107,18 +97,23 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
 
     def _build_choices(self) -> None:
         self.transforms = pmui.MultiChoice(
-            label="Models", options=list(TRANSFORMS), value=list(TRANSFORMS), width=330
+            label="Models", options=list(TRANSFORMS), value=list(TRANSFORMS), width=440
         )
         self.solvers = pmui.MultiChoice(
-            label="Solvers", options=["RANSAC", "LinReg"], value=["RANSAC", "LinReg"], width=190
+            label="Solvers", options=["RANSAC", "LinReg"], value=["RANSAC", "LinReg"], width=150
         )
         self.matchers = pmui.MultiChoice(
-            label="Matchers", options=["auto", "brute_force", "flann"], value=["auto"], width=190
+            label="Matchers", options=list(MATCHERS), value=["auto"], width=150
         )
         self.n_pairs = pmui.IntInput(
             label="Pairs", value=3, start=1, end=100, width=110,
-            description="Spread evenly over the stack; 1 takes the first pair",
+            description="Spread evenly over the stack; 1 takes the pair of the Pair tab",
         )  # fmt: skip
+        self.varied = pmui.Select(
+            label="Vary also", options=VARIED, value="", width=180,
+            description="One more setting, tried with each of the values",
+        )  # fmt: skip
+        self.values = pmui.TextInput(label="Values, with commas", width=180, visible=False)
         self.run = pmui.Button(label="Run", icon="play_arrow", width=100)
         self.stop = pmui.Button(
             label="Stop", icon="stop", variant="outlined", width=100, disabled=True
@@ -135,69 +130,62 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
         self.alert = pmui.Alert("", severity="error", visible=False, sizing_mode="stretch_width")
         self.run.on_click(lambda _event: self.start())
         self.stop.on_click(lambda _event: self.work.stop())
+        self.varied.param.watch(self._on_varied, "value")
         self.rows_shown.param.watch(lambda *_e: self.show(), "value")
 
     def _build_results(self) -> None:
-        numbers = {
-            "error_px": "0.000", "ncc": "0.0000", "seconds": "0.000", "stack_seconds": "0.00",
-            "n_inliers": "0,0", "n_matches": "0,0",
-        }  # fmt: skip
-        self.table = pn.widgets.Tabulator(
-            table_of([]),
-            show_index=False,
-            disabled=True,
-            titles=COLUMNS,
-            text_align=dict.fromkeys(numbers, "right"),
-            formatters={
-                name: NumberFormatter(format=form, nan_format="–") for name, form in numbers.items()
-            },
-            layout="fit_data_fill",
-            sizing_mode="stretch_both",
-            min_height=220,
-            sorters=[{"field": "error_px", "dir": "asc"}],
-            theme="site",
-            styles={"flex": "3 1 0"},
-        )
+        self.table = result_table()
         self.table.on_click(self._on_click)
-        self.source = ColumnDataSource(scatter_columns([]))
-        plot = figure(
-            x_axis_label="time per pair (s, one core)",
-            y_axis_label="NCC after alignment",
-            tools="pan,wheel_zoom,box_zoom,reset,save",
-            output_backend="canvas",
-            sizing_mode="stretch_both",
-            toolbar_location="above",
-            min_height=160,
+        self.plot = TrialScatter()
+        self.words = pmui.Typography(WORDS, variant="caption", sx={"opacity": 0.8})
+
+    def _on_varied(self, event: Any) -> None:
+        self.values.param.update(value=EXAMPLES.get(event.new, ""), visible=bool(event.new))
+
+    def chosen_variants(self) -> list[Variant]:
+        """Return what is to be compared.
+
+        Raises
+        ------
+        ParameterError
+            When a value cannot be one of the varied setting.
+        """
+        values = [text for text in (v.strip() for v in self.values.value.split(",")) if text]
+        return variants_of(
+            self._settings(),
+            self.transforms.value,
+            self.solvers.value,
+            self.matchers.value,
+            self.varied.value,
+            values,
         )
-        plot.toolbar.logo = None
-        plot.y_range.range_padding = 0.2
-        plot.scatter(
-            "seconds", "ncc", source=self.source, marker="marker", size="size", color="colour",
-            fill_alpha=0.8, legend_field="model",
-        )  # fmt: skip
-        plot.legend.label_text_font_size = "9pt"
-        plot.add_layout(plot.legend[0], "right")
-        tips = [("", "@name"), ("frames", "@pair"), ("error", "@error{0.000} px")]
-        plot.add_tools(HoverTool(tooltips=[*tips, ("NCC", "@ncc{0.0000}")]))
-        titles = {"seconds": "time per pair (s)", "ncc": "NCC", "error": "error (px)"}
-        self.figure = add_export(plot, "laboratory", titles)
+
+    def chosen_pairs(self, frames: list[tuple[int, str]]) -> list[TrialPair]:
+        """Return the pairs to be tried: one is that of the Pair tab, more are spread."""
+        options = self._options()
+        n, step = int(self.n_pairs.value or 1), options["step"]
+        if n > 1:
+            return spread_pairs(frames, n, step)
+        shown = spread_pairs(frames, len(frames), step)
+        return [pair for pair in shown if pair.first >= options["frame"]][:1] or shown[-1:]
 
     def start(self) -> None:
         """Run the chosen set."""
         frames = [(f.index, f.path) for f in self._frames() if f.usable]
-        options = self._options()
-        pairs = spread_pairs(frames, int(self.n_pairs.value or 1), options["step"])
-        variants = variants_of(
-            self._settings(), self.transforms.value, self.solvers.value, self.matchers.value
-        )
-        problem = ""
+        pairs, variants, problem = self.chosen_pairs(frames), [], ""
+        try:
+            variants = self.chosen_variants()
+        except FibsemDashError as error:
+            problem = describe_error(error)
         if not pairs:
             problem = "The stack has no pair of usable frames that far apart."
-        elif not variants:
-            problem = "Choose at least one model and one solver."
-        self.alert.param.update(object=problem, visible=bool(problem))
+        elif not variants and not problem:
+            problem = "Choose at least one model and one solver, and values of what is varied."
+        self.alert.param.update(object=plain(problem), visible=bool(problem))
         if problem:
             return
+        self.variants = {variant.name: variant for variant in variants}
+        self.words.object = WORDS
         self.rows = []
         self.show()
         self.work.start(
@@ -206,7 +194,7 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
                 variants,
                 n_frames=len(frames),
                 n_workers=os.cpu_count() or 1,
-                max_side=options["max_side"],
+                max_side=self._options()["max_side"],
                 stop=stop,
             ),
             len(pairs) * len(variants),
@@ -223,10 +211,17 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
     def _show(self) -> None:
         means = self.rows_shown.value == "mean"
         rows = mean_rows(self.rows) if means else self.rows
-        self.table.value = table_of(rows)
-        hidden = [] if any(row.reason for row in rows) else ["reason"]
-        self.table.hidden_columns = hidden + ([] if len(self.matchers.value) > 1 else ["matcher"])
-        self.source.data = scatter_columns(rows)
+        self.table.value = table_of(rows, efficient_rows(rows))
+        empty = {
+            "pair": means,
+            "changed": not any(row.changed for row in rows),
+            "reason": not any(row.reason for row in rows),
+            "matcher": len({row.matcher for row in rows}) < 2,
+        }
+        hidden = [name for name, is_empty in empty.items() if is_empty]
+        if self.table.hidden_columns != hidden:
+            self.table.hidden_columns = hidden
+        self.plot.show(rows)
 
     def saved_table(self) -> pd.DataFrame:
         """Return the table as it is shown, for a file."""
@@ -238,34 +233,49 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
         self.progress.visible = work.busy
         self.progress.value = int(100 * work.done / max(work.total, 1))
         if work.error:
-            self.alert.param.update(object=work.error, visible=True)
+            self.alert.param.update(object=plain(work.error), visible=True)
 
     def _on_click(self, event: Any) -> None:
         row = self.table.value.iloc[event.row]
-        self._load(str(row["transform"]), str(row["solver"]), str(row["matcher"]))
+        names = [str(row[name]) for name in ("transform", "solver", "matcher", "changed")]
+        variant = self.variants.get(", ".join(filter(None, names)))
+        if variant is None:
+            return
+        changes = {
+            "solver.transform": variant.transform,
+            "solver.solver": variant.solver,
+            "matching.matcher": variant.matcher,
+        }
+        if variant.varied:
+            group, name = variant.varied.split(".")
+            changes[variant.varied] = getattr(getattr(variant.settings, group), name)
+        self._load(changes)
+        self.words.object = f"Loaded: {variant.name}. The Pair tab shows it."
 
     def __panel__(self) -> Any:
         choices = pn.Row(self.transforms, self.solvers, self.matchers, sizing_mode="stretch_width")
-        actions = pn.Row(
-            self.n_pairs, self.run, self.stop, self.rows_shown,
-            table_download("laboratory", self.saved_table), Elapsed(self.work),
+        values = pn.Row(
+            self.n_pairs,
+            self.varied,
+            self.values,
+            self.run,
+            self.stop,
+            table_download("laboratory", self.saved_table),
             sizing_mode="stretch_width",
-        )  # fmt: skip
-        words = pmui.Typography(
-            "Click a row to load its settings. Large points are efficient: none is faster and "
-            "better. Time: per pair on one core; of the stack, on all cores of this machine.",
-            variant="body2",
-            sx={"opacity": 0.75},
         )
+        state = pn.Row(self.rows_shown, self.words, Elapsed(self.work), sizing_mode="stretch_width")
         return pn.Column(
             choices,
-            actions,
+            values,
             self.progress,
             self.alert,
-            words,
-            self.table,
+            state,
+            pn.Column(self.table, sizing_mode="stretch_both", styles={"flex": "3 1 0"}),
             pn.pane.Bokeh(
-                self.figure, sizing_mode="stretch_both", min_height=170, styles={"flex": "2 1 0"}
+                self.plot.figure,
+                sizing_mode="stretch_both",
+                min_height=170,
+                styles={"flex": "2 1 0"},
             ),
             sizing_mode="stretch_both",
         )

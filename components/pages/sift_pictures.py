@@ -19,9 +19,11 @@ from components.plots.matches import (
     outlier_mask,
     point_columns,
 )
-from components.plots.paint import difference, grey, overlay
+from components.plots.paint import difference, grey, overlay, robust_levels
 from components.widgets.layer_view import Layer, LayerView
-from fibsem_dash.registration.trial import PairTrial, Region, aligned_pair
+from fibsem_dash.registration.trial_alignment import aligned_pair
+from fibsem_dash.registration.trial_region import Region
+from fibsem_dash.registration.trial_result import PairTrial
 
 MODES = ("beside", "overlay", "difference", "flicker")
 SHOWN = ("inliers", "outliers", "key points")
@@ -38,6 +40,7 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         self.box: tuple[int, int, int, int] = (0, 0, 0, 0)
         self.numbers = (0, 1)
         self.second_on_top = False
+        self.stretched = False
         self.view = LayerView()
         narrow = {"& .MuiToggleButton-root": {"whiteSpace": "nowrap", "padding": "4px 6px"}}
         self.mode = pmui.RadioButtonGroup(
@@ -47,12 +50,15 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
             options=list(SHOWN), value=["inliers", "outliers"], size="small", sx=narrow
         )
         self.limit = pmui.Select(
-            label="At most", options=[100, 300, 1000, MOST_DRAWN], value=300, size="small",
+            label="At most", options=[30, 100, 300, 1000, MOST_DRAWN], value=100, size="small",
             width=90, description="Lines or circles of one kind that are drawn, strongest first",
         )  # fmt: skip
         self.at_box = pmui.Switch(label="at the box", value=False, visible=False, margin=(8, 4))
-        self.words = pmui.Typography("", variant="body2", sizing_mode="stretch_width")
-        self.match_words = pmui.Typography("", variant="body2", sizing_mode="stretch_width")
+        self.words = pmui.Typography("", variant="caption", sizing_mode="stretch_width")
+        # Its place is kept, so that the picture does not move when a match is tapped.
+        self.match_words = pmui.Typography(
+            "", variant="caption", sizing_mode="stretch_width", height=20, margin=(0, 10)
+        )
         self.lines = {name: ColumnDataSource({c: [] for c in MATCH_COLUMNS}) for name in SHOWN[:2]}
         self.points = ColumnDataSource({"x": [], "y": [], "radius": [], "response": []})
         self.renderers = self._add_glyphs()
@@ -85,8 +91,9 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
                 "indices", lambda _a, _o, new, name=name: self.tell(name, new)
             )
         tips = [("ratio", "@ratio{0.000}"), ("residual", "@residual{0.00} px")]
-        plot.add_tools(TapTool(renderers=hits), HoverTool(tooltips=tips, renderers=hits))
-        plot.add_tools(HoverTool(tooltips=[("response", "@response{0.0000}")], renderers=[circles]))
+        plot.add_tools(TapTool(renderers=hits), HoverTool(tooltips=tips, renderers=hits, limit=1))
+        tips = [("response", "@response{0.0000}")]
+        plot.add_tools(HoverTool(tooltips=tips, renderers=[circles], limit=1))
         return found
 
     def show(self, trial: PairTrial, numbers: tuple[int, int], lowe_ratio: float) -> None:
@@ -101,6 +108,15 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         self.at_box.visible = any(box)
         if self.at_box.value:
             self.draw()
+
+    def stretch(self) -> None:
+        """Stretch the contrast of the pictures to their grey levels, or show them as they are."""
+        self.stretched = not self.stretched
+        self.draw()
+
+    def grey(self, image: Any) -> Any:
+        """Paint a grey image in the contrast that was chosen."""
+        return grey(image, *robust_levels(image)) if self.stretched else grey(image)
 
     def flick(self) -> None:
         """Show the other frame of the aligned pair."""
@@ -126,7 +142,10 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         y, x = float(trial.first.region[0]), float(trial.first.region[2])
         if self.offset is not None:
             shape = first.shape[0], first.shape[1]
-            return [Layer(shape, grey(first), x, y), Layer(shape, grey(second), x + self.offset, y)]
+            return [
+                Layer(shape, self.grey(first), x, y),
+                Layer(shape, self.grey(second), x + self.offset, y),
+            ]
         inner = first.shape[0], first.shape[1]
         if trial:
             first, second, place = aligned_pair(trial, self.box_region())
@@ -140,7 +159,7 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
             return [Layer(inner, overlay(first, second), x, y)]
         if self.mode.value == "difference":
             return [Layer(inner, difference(first, second), x, y)]
-        return [Layer(inner, grey(second if self.second_on_top else first), x, y)]
+        return [Layer(inner, self.grey(second if self.second_on_top else first), x, y)]
 
     def box_region(self) -> Region | None:
         """Return the evaluation box as a region, or None where all is looked at."""
@@ -184,6 +203,8 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         }[self.mode.value]
         if not self.trial and self.mode.value != "beside":
             where += " (not aligned: there is no transform)"
+        if self.stretched and self.mode.value in ("beside", "flicker"):
+            where += ", contrast stretched (c)"
         trial = self.trial
         assert trial is not None
         limit = self.limit.value
@@ -205,8 +226,8 @@ class PairPicture(pn.viewable.Viewer):  # type: ignore[misc]
         value = {column: float(data[column][i]) for column in MATCH_COLUMNS}
         self.match_words.object = (
             f"{name[:-1].capitalize()} at x {value['x0']:.1f}, y {value['y0']:.1f} px: ratio "
-            f"{value['ratio']:.3f}, residual {value['dx']:.3f}, {value['dy']:.3f} px (length "
-            f"{value['residual']:.3f} px), key point {value['size']:.1f} px across"
+            f"{value['ratio']:.3f}, residual {value['dx']:.2f}, {value['dy']:.2f} px "
+            f"(length {value['residual']:.2f}), size {value['size']:.1f} px"
         )
 
     def __panel__(self) -> Any:

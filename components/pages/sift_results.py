@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from fibsem_dash.registration.trial import PARTS, PairTrial
+from fibsem_dash.registration.trial_result import PARTS, PairTrial
 
 STYLE = """
 :host { color: inherit; }

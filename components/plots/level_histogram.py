@@ -1,12 +1,13 @@
-"""How often each grey level of a frame occurs, with the limits of the 8-bit image."""
+"""How often each grey level of a frame occurs, with limits of the 8-bit image to drag."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.models import ColumnDataSource, HoverTool, Span
+from bokeh.models import BoxAnnotation, ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
 from components.plots.colours import THRESHOLD
@@ -25,12 +26,24 @@ def histogram_data(counts: npt.NDArray[Any], edges: npt.NDArray[Any]) -> dict[st
 
 
 class LevelHistogram:
-    """Two figures of the same data, one with a logarithmic axis; `limits` are shared."""
+    """Two figures of the same data, one with a logarithmic axis; both limits can be dragged.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    on_drag : callable
+        Told (low, high), counts, whenever the user moved a limit.
+
+    Attributes
+    ----------
+    boxes : list of BoxAnnotation
+        From the lower to the upper limit, in the linear and the logarithmic figure.
+    """
+
+    def __init__(self, on_drag: Callable[[float, float], None] = lambda _low, _high: None) -> None:
+        self.on_drag = on_drag
+        self._moving = False
         self.source = ColumnDataSource(histogram_data(np.zeros(0), np.zeros(1)))
-        options = {"dimension": "height", "line_color": THRESHOLD, "line_width": 2.5}
-        self.limits = [Span(location=0, visible=False, **options) for _ in range(2)]
+        self.boxes: list[BoxAnnotation] = []
         self.linear, self.log = self._build("linear"), self._build("log")
         self.log.x_range = self.linear.x_range
 
@@ -52,10 +65,15 @@ class LevelHistogram:
         tips = [("grey level", "@left{0.0} to @right{0.0} counts"), ("pixels", "@count{0,0}")]
         plot.add_tools(HoverTool(tooltips=tips, renderers=[bars], mode="vline"))
         plot.toolbar.logo = None
-        limits = self.limits if scale == "linear" else [s.clone() for s in self.limits]
-        for limit in limits:
-            plot.add_layout(limit)
-        setattr(self, f"_{scale}_limits", limits)
+        plot.xaxis.ticker.desired_num_ticks = 4
+        box = BoxAnnotation(
+            left=0, right=1, visible=False, editable=True, resizable="x", movable="none",
+            line_color=THRESHOLD, line_width=2.5, fill_color=THRESHOLD, fill_alpha=0.06,
+        )  # fmt: skip
+        for edge in ("left", "right"):
+            box.on_change(edge, lambda _a, _o, _n, box=box: self._on_moved(box))
+        plot.add_layout(box)
+        self.boxes.append(box)
         titles = {"left": "from (counts)", "right": "to (counts)", "count": "pixels"}
         return add_export(plot, "histogram", titles)
 
@@ -65,6 +83,16 @@ class LevelHistogram:
 
     def set_limits(self, low: float, high: float) -> None:
         """Move the limits."""
-        for limits in (self._linear_limits, self._log_limits):
-            for limit, place in zip(limits, (low, high), strict=True):
-                limit.update(location=place, visible=True)
+        self._moving = True
+        try:
+            for box in self.boxes:
+                box.update(left=low, right=high, visible=True)
+        finally:
+            self._moving = False
+
+    def _on_moved(self, box: BoxAnnotation) -> None:
+        edges = box.left, box.right
+        if self._moving or not all(isinstance(e, (int, float)) and np.isfinite(e) for e in edges):
+            return
+        low, high = sorted(map(float, edges))
+        self.on_drag(low, high)

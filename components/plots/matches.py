@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem_dash.features import KeyPoints
-from fibsem_dash.registration.trial import PairTrial
+from fibsem_dash.registration.trial_result import PairTrial
 
 MOST_DRAWN = 3000
 """Lines or points of one kind that are drawn: more would hide the picture and slow the browser."""

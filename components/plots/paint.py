@@ -44,6 +44,13 @@ def to_grey(image: Image, low: float, high: float) -> Image:
     return np.clip((image.astype(np.float32) - low) * scale, 0, 255).astype(np.uint8)
 
 
+def robust_levels(image: Image, share: float = 0.005) -> tuple[float, float]:
+    """Return the levels between which all but a share of the pixels at either end lie."""
+    step = max(1, int((image.size / 500_000) ** 0.5))
+    low, high = np.quantile(image[::step, ::step], (share, 1 - share))
+    return float(low), float(max(high, low + 1))
+
+
 def _part(image: Image, rows: slice, columns: slice, step: int) -> tuple[Image, int]:
     size = (rows.stop - rows.start) * (columns.stop - columns.start)
     if step > 1 and size > SMOOTH_PIXELS:

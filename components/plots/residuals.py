@@ -18,14 +18,17 @@ from bokeh.plotting import figure
 
 from components.plots.colours import X, Y
 from components.plots.export import add_export
-from components.plots.matches import MOST_DRAWN, strongest
-from fibsem_dash.registration.trial import PairTrial
+from fibsem_dash.registration.trial_result import PairTrial
 
 BINS = 64
 """Bins of the histograms: those that the FWHM is taken from."""
 
 ARROW_SHARE = 0.06
 """Length of the scale arrow over the width of the frame."""
+
+
+MOST_ARROWS = 600
+"""Arrows that are drawn: more would cover each other."""
 
 
 def round_length(value: float) -> float:
@@ -41,7 +44,10 @@ def vector_columns(trial: PairTrial) -> tuple[dict[str, Any], dict[str, Any]]:
     vectors = trial.residual_vectors
     src = trial.matches.src[trial.inliers].astype(np.float64)[: len(vectors)]
     lengths = np.hypot(*vectors.T)
-    index = strongest(-lengths)[:MOST_DRAWN]
+    index = np.arange(len(lengths))
+    if len(index) > MOST_ARROWS:
+        # A sample without a choice shows how residuals are spread; the longest would be noise.
+        index = np.sort(np.random.default_rng(0).choice(index, MOST_ARROWS, replace=False))
     src, vectors, lengths = src[index], vectors[index], lengths[index]
     yi, ya, xi, xa = trial.first.region
     typical = float(np.quantile(lengths, 0.9)) if len(lengths) else 1.0
@@ -98,6 +104,8 @@ class VectorMap:
         plot.toolbar.logo = None
         plot.toolbar.autohide = True
         plot.grid.visible = False
+        for axis in (plot.xaxis[0], plot.yaxis[0]):
+            axis.ticker.desired_num_ticks = 4
         frame = plot.quad(
             "left", "right", "top", "bottom", source=self.extent,
             fill_color="#8080800F", line_color="#9E9E9E",
@@ -140,6 +148,10 @@ class VectorMap:
         longest = float(arrows["length"].max()) if len(arrows["length"]) else 1.0
         self.mapper.update(low=0, high=max(longest, 1e-6))
         self.source.data, self.scale.data = arrows, scale
+        drawn, found = len(arrows["length"]), len(trial.residual_vectors)
+        self.figure.title.text = "Residuals (px)" + (
+            f": {drawn} of {found}" if drawn < found else ""
+        )
 
 
 class ResidualHistograms:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import panel as pn
 from bokeh.events import RangesUpdate, Reset
-from bokeh.models import BoxZoomTool, ColumnDataSource, DataRange1d
+from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, DataRange1d
 from bokeh.plotting import figure
 
 from components.plots.export import add_export
@@ -86,8 +86,7 @@ class LayerView(pn.viewable.Viewer):  # type: ignore[misc]
             y_axis_label="y (px)",
             output_backend="canvas",
             lod_timeout=100,
-            toolbar_location="above",
-            min_border_right=16,
+            toolbar_location="right",
         )
         plot.add_tools(BoxZoomTool(match_aspect=True))
         plot.toolbar.logo = None
@@ -98,6 +97,7 @@ class LayerView(pn.viewable.Viewer):  # type: ignore[misc]
             "left", "right", "top", "bottom", source=self.extent, fill_alpha=0, line_alpha=0
         )
         plot.x_range.renderers = plot.y_range.renderers = [frame]
+        plot.js_on_change("tags", CustomJS(args={"plot": plot}, code="plot.reset.emit()"))
         plot.on_event(RangesUpdate, self._on_ranges)
         plot.on_event(Reset, lambda _event: self._request(None))
         return add_export(plot, "frames", data=False)
@@ -114,6 +114,12 @@ class LayerView(pn.viewable.Viewer):  # type: ignore[misc]
             self.extent.data = extent
             self._bounds = None
         self._request(self._bounds)
+
+    def fit(self) -> None:
+        """Show everything, as the reset tool does."""
+        # Only the browser can reset ranges that follow the data; a changed tag tells it to.
+        self.figure.tags = [sum(self.figure.tags) + 1]
+        self._request(None)
 
     def _on_ranges(self, event: Any) -> None:
         values = (event.x0, event.x1, event.y0, event.y1)

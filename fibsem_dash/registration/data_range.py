@@ -10,10 +10,10 @@ import numpy as np
 from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import FibsemDashError
 from fibsem_dash.image.thresholds import intensity_range
-from fibsem_dash.io import open_frame
 from fibsem_dash.registration.cache import ResultCache, as_float, content_key
 from fibsem_dash.registration.chain import smooth_savgol
 from fibsem_dash.registration.frames import FrameInfo
+from fibsem_dash.registration.mixture import open_mixture
 from fibsem_dash.settings import DataRangeSettings
 from fibsem_dash.transforms.matrices import Array
 
@@ -93,13 +93,27 @@ def _measure(frame: FrameInfo, batch: RangeBatch) -> FrameRange:
     return found
 
 
-def measure_frame(frame: FrameInfo, detector: str, settings: DataRangeSettings) -> FrameRange:
-    """Measure the range of one frame; one that cannot be read carries the reason."""
+def measure_frame(
+    frame: FrameInfo, detector: str, settings: DataRangeSettings, fraction_b: float = 0.0
+) -> FrameRange:
+    """Measure the range of one frame; one that cannot be read carries the reason.
+
+    Parameters
+    ----------
+    frame : FrameInfo
+        The frame.
+    detector : str
+        Letter of the detector.
+    settings : DataRangeSettings
+        Fractions, bins and method.
+    fraction_b : float
+        Share of detector B in a mixture, 0 to 1; a run takes one detector, which is 0.
+    """
     if np.dtype(frame.dtype) == np.uint8:
         return FrameRange(frame.index, 0.0, 255.0, True)
     s = settings
     try:
-        image = open_frame(frame.path).view(detector)
+        image = np.asarray(open_mixture(frame.path, detector, fraction_b))
         found = intensity_range(image, s.thr_min, s.thr_max, s.nbins, method=s.method)  # type: ignore[arg-type]
     except (FibsemDashError, OSError) as error:
         return FrameRange(frame.index, np.nan, np.nan, False, describe_error(error))

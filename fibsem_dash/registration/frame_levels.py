@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem_dash.image.thresholds import histogram_and_cdf
-from fibsem_dash.io import open_frame
 from fibsem_dash.numerics.arguments import as_image
 from fibsem_dash.numerics.levels import is_small_integer, level_counts
+from fibsem_dash.registration.mixture import open_mixture
 
 FLOAT_BINS = 65536
 """Levels that pixels of other types than 8 and 16 bit integers are sorted into."""
@@ -55,8 +55,13 @@ class FrameLevels:
         return np.add.reduceat(self.counts, starts), edges
 
 
-def read_levels(path: str, detector: str) -> FrameLevels:
-    """Count the grey levels of one detector of a frame.
+def read_levels(path: str, detector: str, fraction_b: float = 0.0) -> FrameLevels:
+    """Count the grey levels of one detector of a frame, or of its mixture with detector B.
+
+    Parameters
+    ----------
+    path, detector, fraction_b : str, str, float
+        See `fibsem_dash.registration.mixture.open_mixture`.
 
     Raises
     ------
@@ -65,8 +70,7 @@ def read_levels(path: str, detector: str) -> FrameLevels:
     ParameterError
         When it lacks the detector or has no finite pixel.
     """
-    frame = open_frame(path)
-    image = as_image(frame.view(detector))
+    image = as_image(np.asarray(open_mixture(path, detector, fraction_b)))
     if is_small_integer(image):
         first, counts = level_counts(image)
         levels = np.arange(first, first + counts.size, dtype=np.float64)
@@ -77,4 +81,6 @@ def read_levels(path: str, detector: str) -> FrameLevels:
     else:
         found = histogram_and_cdf(image, FLOAT_BINS)
         levels, counts = (found.edges[:-1] + found.edges[1:]) / 2, found.counts
-    return FrameLevels(str(path), frame.shape, str(frame.dtype), levels, counts)
+    return FrameLevels(
+        str(path), (image.shape[0], image.shape[1]), str(image.dtype), levels, counts
+    )

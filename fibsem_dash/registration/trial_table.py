@@ -10,26 +10,43 @@ from typing import Any
 
 import numpy as np
 
-from fibsem_dash.compare import ncc
 from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import FibsemDashError
-from fibsem_dash.registration.trial import PairTrial, TrialCache, aligned_pair, try_pair
-from fibsem_dash.settings import RunSettings
+from fibsem_dash.registration.trial import try_pair
+from fibsem_dash.registration.trial_alignment import aligned_ncc
+from fibsem_dash.registration.trial_cache import TrialCache
+from fibsem_dash.registration.trial_result import PairTrial
+from fibsem_dash.settings import RunSettings, update
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Settings that are compared with others, and what they are called by."""
+    """Settings that are compared with others, and what they are called by.
+
+    Attributes
+    ----------
+    transform, solver, matcher : str
+        Model, solver and matcher.
+    settings : RunSettings
+        All settings.
+    changed : str
+        The further setting that differs, with its value, in words; empty where none does.
+    varied : str
+        Its name as ``group.setting``.
+    """
 
     transform: str
     solver: str
     matcher: str
     settings: RunSettings
+    changed: str = ""
+    varied: str = ""
 
     @property
     def name(self) -> str:
         """What tells it from the others."""
-        return f"{self.transform}, {self.solver}, {self.matcher}"
+        names = self.transform, self.solver, self.matcher, self.changed
+        return ", ".join(filter(None, names))
 
 
 @dataclass(frozen=True)
@@ -50,8 +67,8 @@ class TrialRow:
     ----------
     pair : str
         Numbers of the frames; of a mean, how many pairs it is of.
-    transform, solver, matcher : str
-        The variant.
+    transform, solver, matcher, changed : str
+        The variant; `changed` is the further setting that is varied, with its value.
     n_matches, n_inliers : float
         Matches that passed Lowe's test, and those that the matrix rests on.
     error_px, fwhm_x_px, fwhm_y_px : float
@@ -82,6 +99,7 @@ class TrialRow:
     stack_seconds: float
     failed: int = 0
     reason: str = ""
+    changed: str = ""
 
 
 def variants_of(
@@ -89,18 +107,39 @@ def variants_of(
     transforms: Sequence[str],
     solvers: Sequence[str],
     matchers: Sequence[str] = (),
+    varied: str = "",
+    values: Sequence[Any] = (),
 ) -> list[Variant]:
-    """Combine models, solvers and matchers; what is not varied is that of the settings."""
+    """Combine models, solvers, matchers and values; what is not varied is that of the settings.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        What to start from.
+    transforms, solvers, matchers : sequence of str
+        What is combined; no matcher takes that of the settings.
+    varied : str
+        One more setting by ``group.setting``, such as "sift.sigma"; empty varies none.
+    values : sequence
+        Its values; text is converted.
+
+    Raises
+    ------
+    ParameterError
+        For a setting or a value that does not exist.
+    """
+    changes = [{varied: value} for value in values] if varied else [{}]
     found = []
-    for transform, solver, matcher in itertools.product(
-        transforms, solvers, matchers or (settings.matching.matcher,)
+    for change, transform, solver, matcher in itertools.product(
+        changes, transforms, solvers, matchers or (settings.matching.matcher,)
     ):
         chosen = dataclasses.replace(
             settings,
             solver=dataclasses.replace(settings.solver, transform=transform, solver=solver),
             matching=dataclasses.replace(settings.matching, matcher=matcher),
         )
-        found.append(Variant(transform, solver, matcher, chosen))
+        words = ", ".join(f"{name.split('.')[-1]} {value}" for name, value in change.items())
+        found.append(Variant(transform, solver, matcher, update(chosen, change), words, varied))
     return found
 
 
@@ -151,31 +190,26 @@ def compare_trials(
     cache : TrialCache, optional
         See `try_pair`.
     stop : callable
-        Asked before every trial; True ends the comparison.
+        Asked before every costly part of a trial; True ends the comparison.
     """
     for pair, variant in itertools.product(pairs, variants):
         if stop():
             return
         try:
             trial = try_pair(
-                pair.first_path, pair.second_path, variant.settings, max_side=max_side, cache=cache
+                pair.first_path,
+                pair.second_path,
+                variant.settings,
+                max_side=max_side,
+                cache=cache,
+                stop=stop,
             )
         except (FibsemDashError, OSError) as error:
+            if stop():
+                return
             yield _failed_row(pair, variant, describe_error(error))
         else:
             yield _row(pair, variant, trial, n_frames / max(n_workers, 1))
-
-
-def aligned_ncc(trial: PairTrial) -> float:
-    """Return the correlation of both 8-bit images after alignment; NaN where they do not meet."""
-    if not trial:
-        return float("nan")
-    first, second, (yi, ya, xi, xa) = aligned_pair(trial)
-    top, left = trial.first.region[0], trial.first.region[2]
-    inner = slice(yi - top, ya - top), slice(xi - left, xa - left)
-    if first[inner].size < 4:
-        return float("nan")
-    return ncc(first[inner], second[inner], backend="numpy")
 
 
 def _row(pair: TrialPair, variant: Variant, trial: PairTrial, pairs_per_worker: float) -> TrialRow:
@@ -194,13 +228,14 @@ def _row(pair: TrialPair, variant: Variant, trial: PairTrial, pairs_per_worker: 
         stack_seconds=trial.pair_seconds * pairs_per_worker,
         failed=0 if trial else 1,
         reason=trial.estimate.reason,
+        changed=variant.changed,
     )
 
 
 def _failed_row(pair: TrialPair, variant: Variant, reason: str) -> TrialRow:
     nan = float("nan")
     names = _pair_name(pair), variant.transform, variant.solver, variant.matcher
-    return TrialRow(*names, 0, 0, nan, nan, nan, nan, nan, nan, 1, reason)
+    return TrialRow(*names, 0, 0, nan, nan, nan, nan, nan, nan, 1, reason, variant.changed)
 
 
 def _pair_name(pair: TrialPair) -> str:
@@ -209,13 +244,13 @@ def _pair_name(pair: TrialPair) -> str:
 
 def mean_rows(rows: Sequence[TrialRow]) -> list[TrialRow]:
     """Return one row per variant: means over the pairs that have a transform."""
-    groups: dict[tuple[str, str, str], list[TrialRow]] = {}
+    groups: dict[tuple[str, str, str, str], list[TrialRow]] = {}
     for row in rows:
-        groups.setdefault((row.transform, row.solver, row.matcher), []).append(row)
+        groups.setdefault((row.transform, row.solver, row.matcher, row.changed), []).append(row)
     return [_mean(names, group) for names, group in groups.items()]
 
 
-def _mean(names: tuple[str, str, str], rows: list[TrialRow]) -> TrialRow:
+def _mean(names: tuple[str, str, str, str], rows: list[TrialRow]) -> TrialRow:
     good = [row for row in rows if not row.reason]
     means: dict[str, Any] = {
         name: float(np.mean([getattr(row, name) for row in good])) if good else float("nan")
@@ -227,8 +262,9 @@ def _mean(names: tuple[str, str, str], rows: list[TrialRow]) -> TrialRow:
     reasons = [row.reason for row in rows if row.reason]
     return TrialRow(
         f"mean of {len(rows)}",
-        *names,
+        *names[:3],
         **means,
         failed=len(reasons),
         reason=reasons[0] if reasons else "",
+        changed=names[3],
     )

@@ -96,6 +96,60 @@ def test_clipped_pixels_are_coloured(page):
     assert np.array_equal(red, image > page.preview.high)
 
 
+def test_a_dragged_limit_becomes_the_threshold_of_all_frames(page):
+    image = open_frame(page.session.frame_path).raw("A")
+    low, high = page.preview.low, page.preview.high
+    page.params.sliding = False
+    before = page.curves.source.data["minimum"].copy()
+    page.histogram.boxes[1].left = float(np.quantile(image, 0.1))
+    assert page.params.thr_min == pytest.approx(0.1, abs=0.01)
+    assert page.params.thr_max == pytest.approx((image > high).mean(), abs=2e-3)
+    assert np.all(page.curves.source.data["minimum"] > before)
+    assert page.histogram.boxes[0].left == page.histogram.boxes[1].left == page.preview.low > low
+    assert "% below" in page.preview.words.object
+
+
+def test_a_limit_cannot_be_dragged_beyond_half_of_the_pixels(page):
+    page.histogram.boxes[0].left = page.preview.high - 1
+    assert page.params.thr_min == 0.49
+
+
+def test_detectors_and_their_mixture_are_looked_at(page):
+    choice = page.detector
+    assert choice.which.options == ["A", "B", "fused"]
+    alone = page.curves.source.data["maximum"].copy()
+    choice.which.value = "fused"
+    choice.share.param.update(value=0.25, value_throttled=0.25)
+    frame = open_frame(page.session.frame_path)
+    a, b = (frame.raw(letter).astype(np.float32) for letter in "AB")
+    fused = np.rint(a * np.float32(0.75) + b * np.float32(0.25))
+    assert np.array_equal(np.asarray(page.preview.image), fused)
+    assert page.preview.work.result.levels[0] == fused.min()
+    assert not np.array_equal(page.curves.source.data["maximum"], alone)
+    assert page.session.settings.input.detector == "A"
+    assert page.session.settings.output.detector_b_fraction == 0.0, "looking changes nothing"
+    choice.use_share()
+    assert page.session.settings.output.detector_b_fraction == 0.25
+    assert choice.use.disabled
+    choice.which.value = "B"
+    assert page.session.settings.input.detector == "B"
+    assert np.array_equal(np.asarray(page.preview.image), frame.raw("B"))
+    page.session.settings.input.detector = "A"
+    assert choice.which.value == "A"
+
+
+def test_keys_fit_the_view_and_stretch_the_raw_image(page):
+    wide = page.preview.raw_levels()
+    page.on_key("c")
+    narrow = page.preview.raw_levels()
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+    assert "stretched" in page.preview.words.object
+    page.preview.view._on_ranges(SimpleNamespace(x0=10, x1=20, y0=10, y1=20))
+    assert page.preview.view.source.data["dw"][0] < 30
+    page.on_key("f")
+    assert page.preview.view.source.data["dw"][0] == 192
+
+
 def test_without_a_stack_the_page_says_what_to_do(tmp_path):
     session = Session(ServerConfig((tmp_path,), tmp_path))
     page = DataRangePage(session)

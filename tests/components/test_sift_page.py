@@ -10,17 +10,19 @@ import pytest
 import yaml
 
 from components.config import ServerConfig
-from components.pages.sift import SiftPage
+from components.pages.sift import SiftPage, run_trial
 from components.pages.sift_results import results_html, significant
 from components.pages.sift_settings import PRESETS, settings_from_yaml, settings_yaml
 from components.plots.matches import match_columns
 from components.plots.residuals import histogram_columns, round_length, vector_columns
 from components.session import Session
 from components.stream import StreamWork
-from fibsem_dash.errors import FibsemDashError
+from fibsem_dash.errors import FibsemDashError, RunError
 from fibsem_dash.io.dat import write_dat
 from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.frames import find_frames, inspect_frame
+from fibsem_dash.registration.trial_cache import TrialCache
+from fibsem_dash.registration.trial_table import compare_trials, spread_pairs, variants_of
 from fibsem_dash.settings import RunSettings, from_dict, update
 
 # Panel's table calls pandas in a way that pandas wants to drop.
@@ -51,7 +53,7 @@ def test_the_page_tries_the_pair_under_the_cursor(page):
     assert page.work.error == ""
     trial = page.work.result.trial
     assert trial.n_inliers > 20
-    assert len(page.picture.lines["inliers"].data["x0"]) == min(trial.n_inliers, 300)
+    assert len(page.picture.lines["inliers"].data["x0"]) == min(trial.n_inliers, 100)
     assert len(page.vectors.source.data["x0"]) == trial.n_inliers
     assert sum(page.histograms.sources["x"].data["count"]) == trial.n_inliers
     assert significant(trial.estimate.error_abs_mean) in page.numbers.object
@@ -111,11 +113,11 @@ def test_a_tapped_match_shows_its_numbers(page):
 
 
 def test_no_more_is_drawn_than_asked_for(page):
-    page.picture.limit.value = 100
-    assert len(page.picture.lines["inliers"].data["x0"]) == 100
+    page.picture.limit.value = 30
+    assert len(page.picture.lines["inliers"].data["x0"]) == 30
     page.picture.shown.value = ["inliers", "key points"]
     n = page.work.result.trial.n_inliers
-    assert f"100 of {n} inliers" in page.picture.words.object
+    assert f"30 of {n} inliers" in page.picture.words.object
     ratio = match_columns(page.work.result.trial, page.work.result.trial.inliers, None)["ratio"]
     assert np.all(np.diff(ratio) >= 0)
 
@@ -214,8 +216,9 @@ def test_the_laboratory_fills_its_table_and_loads_a_row(page):
     lab.start()
     assert len(lab.rows) == 8
     assert len(lab.table.value) == 4
-    assert len(lab.source.data["ncc"]) == 4
-    assert 14 in lab.source.data["size"]
+    assert len(lab.plot.source.data["ncc"]) == 4
+    assert 14 in lab.plot.source.data["size"]
+    assert "★" in list(lab.table.value["efficient"])
     lab.rows_shown.value = "each pair"
     assert len(lab.table.value) == 8
     place = list(lab.table.value["transform"]).index("affine")
@@ -224,6 +227,78 @@ def test_the_laboratory_fills_its_table_and_loads_a_row(page):
     lab.transforms.value = []
     lab.start()
     assert "Choose" in lab.alert.object
+
+
+def test_the_laboratory_varies_one_more_setting_and_loads_its_value(page):
+    lab = page.laboratory
+    lab.transforms.value, lab.solvers.value, lab.n_pairs.value = ["shift"], ["RANSAC"], 1
+    lab.varied.value = "sift.sigma"
+    assert lab.values.visible
+    lab.values.value = "1.6, 2"
+    page.session.frame = 3
+    lab.start()
+    assert [row.changed for row in lab.rows] == ["sigma 1.6", "sigma 2"]
+    assert {row.pair for row in lab.rows} == {"3 → 4"}, "one pair is that of the Pair tab"
+    assert "changed" not in lab.table.hidden_columns
+    lab._on_click(SimpleNamespace(row=1))
+    assert page.tuned.params.sift.sigma == 2.0
+    assert "Loaded: shift, RANSAC, auto, sigma 2" in lab.words.object
+
+
+@pytest.mark.parametrize("text", ["much", "-3", "", " , "])
+def test_values_that_make_no_sense_are_told(page, text):
+    lab = page.laboratory
+    lab.varied.value = "sift.sigma"
+    lab.values.value = text
+    lab.start()
+    assert lab.alert.visible
+    assert lab.alert.object
+    assert lab.rows == []
+
+
+def test_a_stopped_comparison_has_no_row_of_the_stopped_trial(folder):
+    paths = [str(path) for path in find_frames(folder)]
+    answers = iter([False, False, True, True])
+    rows = compare_trials(
+        spread_pairs(list(enumerate(paths)), 1),
+        variants_of(RunSettings(), ["shift"], ["RANSAC"]),
+        cache=TrialCache(),
+        stop=lambda: next(answers),
+    )
+    assert list(rows) == []
+
+
+def test_large_frames_are_tried_in_their_middle_until_the_whole_is_asked_for(tmp_path):
+    folder = write_phantom(tmp_path / "big", frames=2, size=1600, seed=3).folder
+    page = SiftPage(open_session(folder))
+    page.__panel__()
+    page.on_enter()
+    page.tuned.params.sift.kp_max_num = 500
+    assert page.work.result.trial.first.image.size <= 2_000_000
+    assert page.note_row.visible
+    assert "of 1600 x 1600 px" in page.note.object
+    page.whole.param.trigger("clicks")
+    assert page.work.result.trial.first.image.shape == (1600, 1600)
+    assert not page.note_row.visible
+
+
+def test_a_request_that_is_not_wanted_any_more_is_not_worked_on(page):
+    request = page.work.result.request
+    with pytest.raises(RunError, match="stopped"):
+        run_trial(request, lambda _request: False)
+
+
+def test_keys_fit_the_view_and_stretch_the_contrast(page):
+    page.on_key("c")
+    assert "contrast stretched" in page.picture.words.object
+    page.on_key("c")
+    assert "contrast stretched" not in page.picture.words.object
+    view = page.picture.view
+    view._on_ranges(SimpleNamespace(x0=10, x1=20, y0=10, y1=20))
+    assert view.source.data["dw"][0] < 30
+    page.on_key("f")
+    assert view.source.data["dw"][0] == 192
+    assert view.extent.data["left"]
 
 
 def test_the_laboratory_needs_a_pair(page):

@@ -7,16 +7,14 @@ import numpy as np
 import pytest
 
 from fibsem_dash.errors import FibsemDashError, ParameterError, RunError
-from fibsem_dash.registration.trial import (
-    PARTS,
-    TrialCache,
-    aligned_pair,
-    trial_region,
-    try_pair,
-)
+from fibsem_dash.features import extract_keypoints
+from fibsem_dash.registration.trial import try_pair
+from fibsem_dash.registration.trial_alignment import aligned_ncc, aligned_pair
+from fibsem_dash.registration.trial_cache import TrialCache
+from fibsem_dash.registration.trial_region import trial_region
+from fibsem_dash.registration.trial_result import PARTS
 from fibsem_dash.registration.trial_table import (
     TrialPair,
-    aligned_ncc,
     compare_trials,
     mean_rows,
     spread_pairs,
@@ -66,11 +64,40 @@ def test_the_cache_stays_below_its_limit(paths):
         assert cache.n_bytes <= 200_000 or len(cache) == 1
 
 
+def test_fewer_key_points_are_chosen_from_those_that_are_kept(paths):
+    cache = TrialCache()
+    fewer = update(SETTINGS, {"sift.kp_max_num": 60})
+    try_pair(paths[0], paths[1], SETTINGS, cache=cache)
+    chosen = try_pair(paths[0], paths[1], fewer, cache=cache)
+    fresh = extract_keypoints(chosen.first.image, fewer.sift)
+    assert chosen.kept == set(PARTS[:3])
+    for name, array in fresh.to_arrays().items():
+        assert np.array_equal(array, getattr(chosen.first_points, name)), name
+
+
+def test_going_back_costs_nothing(paths):
+    cache = TrialCache()
+    first = try_pair(paths[0], paths[1], SETTINGS, cache=cache)
+    try_pair(paths[0], paths[1], update(SETTINGS, {"drmax": 2.0}), cache=cache)
+    again = try_pair(paths[0], paths[1], SETTINGS, cache=cache)
+    assert again.kept == set(PARTS)
+    assert again.estimate is first.estimate
+
+
+@pytest.mark.parametrize("asked", range(1, 7))
+def test_a_stopped_trial_ends_before_its_next_part_and_keeps_the_others(paths, asked):
+    answers = iter([False] * (asked - 1) + [True])
+    cache = TrialCache()
+    with pytest.raises(RunError, match="stopped"):
+        try_pair(paths[0], paths[1], SETTINGS, cache=cache, stop=lambda: next(answers))
+    assert len(cache) == asked - 1
+
+
 def test_a_region_gives_points_of_the_whole_frame(paths):
     whole = try_pair(paths[0], paths[1], SETTINGS, cache=TrialCache())
     part = try_pair(paths[0], paths[1], SETTINGS, max_side=128, cache=TrialCache())
     assert part.first.region == (32, 160, 32, 160)
-    assert "x 32-160, y 32-160 px of 192 x 192 px" in part.note
+    assert "128 x 128 of 192 x 192 px" in part.note
     assert part.matrix[:2, 2] == pytest.approx(whole.matrix[:2, 2], abs=0.3)
     assert part.first_points.xy.min() >= 31.5
     assert part.whole_over_part == pytest.approx(2.25)
@@ -80,8 +107,8 @@ def test_a_region_gives_points_of_the_whole_frame(paths):
     ("shape", "region"),
     [
         ((1000, 2000), (0, 1000, 0, 2000)),
-        ((4000, 4000), (1000, 3000, 1000, 3000)),
-        ((500, 20000), (0, 500, 6000, 14000)),
+        ((4000, 4000), (1293, 2707, 1293, 2707)),
+        ((500, 20000), (0, 500, 8000, 12000)),
     ],
 )
 def test_large_frames_are_tried_in_their_middle(shape, region):
