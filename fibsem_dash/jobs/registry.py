@@ -21,7 +21,7 @@ from fibsem_dash.jobs import process
 from fibsem_dash.jobs.lock import file_lock
 from fibsem_dash.jobs.reading import JOB_KINDS, record_of
 from fibsem_dash.jobs.records import LOG_LEVELS, JobRecord, LogLine
-from fibsem_dash.jobs.store import ID_PATTERN, JobFolder
+from fibsem_dash.jobs.store import ID_PATTERN, JobFolder, new_job
 
 FOLDER_NAME = ".fibsem-jobs"
 """Name of the folder of all jobs below the folder of the runs."""
@@ -169,23 +169,9 @@ class JobRegistry:
                 target.path.mkdir()
             except OSError as error:
                 raise access_error(error, target.path) from error
+            order = self._last_order() + 1
             target.write_job(
-                {
-                    "id": name,
-                    "kind": kind,
-                    "title": title or kind,
-                    "folder": folder,
-                    "cwd": os.getcwd(),
-                    "host": self._host,
-                    "arguments": [str(argument) for argument in arguments],
-                    "state": "queued",
-                    "created": time.time(),
-                    "order": self._last_order() + 1,
-                    "attempt": 1,
-                    "started": None,
-                    "pid": None,
-                    "create_time": None,
-                }
+                new_job(name, kind, arguments, title or kind, folder, self._host, order)
             )
         self.refresh(start=self._thread.is_alive())
         return name

@@ -10,7 +10,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,34 @@ ID_PATTERN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
 
 LARGEST_JSON = 4_000_000
 """Bytes above which a file is not one of ours."""
+
+
+def new_job(
+    job_id: str,
+    kind: str,
+    arguments: Sequence[str],
+    title: str,
+    folder: str,
+    host: str,
+    order: float,
+) -> dict[str, Any]:
+    """Return the content of job.json of a job that waits for its first start."""
+    return {
+        "id": job_id,
+        "kind": kind,
+        "title": title,
+        "folder": folder,
+        "cwd": os.getcwd(),
+        "host": host,
+        "arguments": [str(argument) for argument in arguments],
+        "state": "queued",
+        "created": time.time(),
+        "order": order,
+        "attempt": 1,
+        "started": None,
+        "pid": None,
+        "create_time": None,
+    }
 
 
 class JobFolder:
