@@ -96,9 +96,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     set_environment(arguments)
     import panel as pn
 
+    from components.dask_proxy import ROUTES
+    from components.jobs import job_registry
     from components.shell import build
 
     warm_up()
+    # Jobs that wait for their turn go on, whether a page is open or not.
+    job_registry()
     port = free_port(arguments.port)
     address = f"http://{ADDRESS}:{port}/{arguments.open}"
     if arguments.port and port != arguments.port:
@@ -111,6 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         websocket_origin=[f"{ADDRESS}:{port}", f"localhost:{port}"],
         websocket_max_message_size=UPLOAD_LIMIT,
         http_server_kwargs={"max_buffer_size": UPLOAD_LIMIT},
+        extra_patterns=ROUTES,
         title="fibsem-dash",
         show=False,
         start=False,

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fibsem_dash.cli.frame_options import letters_of
+from fibsem_dash.cli.job_process import command_monitor, open_workers
 from fibsem_dash.cli.options import add_compute_options
-from fibsem_dash.cli.terminal import TerminalMonitor
-from fibsem_dash.compute.cluster import open_executor
 
 _MOST_SHOWN = 10
 
@@ -42,9 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     letters = letters_of(arguments.detectors)
     paths = find_frames(arguments.data, arguments.pattern)
-    with open_executor(arguments.workers, arguments.scheduler) as executor:
+    with open_workers(arguments.workers, arguments.scheduler) as executor:
         result = convert_to_tif(
-            paths, arguments.out, letters, executor=executor, monitor=TerminalMonitor()
+            paths, arguments.out, letters, executor=executor, monitor=command_monitor()
         )
     there = f", {len(result.existing)} were there already" if result.existing else ""
     print(f"{arguments.out}: {len(result.written)} files written{there}")

@@ -14,6 +14,7 @@ from fibsem_dash.cli import (
     flatten,
     fsc,
     info,
+    jobs,
     noise,
     phantom,
     register,
@@ -22,6 +23,7 @@ from fibsem_dash.cli import (
     snapshot,
     snr,
 )
+from fibsem_dash.cli.job_process import OPTION, current_job, job_folder_in, run_as_job
 from fibsem_dash.compute.progress import Cancelled
 from fibsem_dash.errors import FibsemDashError, ParameterError
 
@@ -41,6 +43,7 @@ COMMANDS = (
     phantom,
     register,
     evaluate,
+    jobs,
     settings,
 )
 """Modules of the subcommands, each with `add_parser` and `run`."""
@@ -57,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fibsem-dash {__version__}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    common.add_argument(OPTION, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in COMMANDS:
         module.add_parser(commands, common).set_defaults(run=module.run)
@@ -76,6 +80,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit code.
     """
+    given = list(sys.argv[1:] if argv is None else argv)
+    folder = job_folder_in(given)
+    if folder is None:
+        return _run(given)
+    try:
+        return run_as_job(folder, lambda: _run(given))
+    except FibsemDashError as error:
+        _complain(str(error))
+        return EXIT_ERROR
+
+
+def _run(argv: Sequence[str]) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
@@ -100,4 +116,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(text: str) -> None:
-    print(f"fibsem-dash: {' '.join(text.split())}", file=sys.stderr)
+    line = " ".join(text.split())
+    job = current_job()
+    if job is not None and not job.cancelled():
+        job.fail(line)
+    else:
+        print(f"fibsem-dash: {line}", file=sys.stderr)

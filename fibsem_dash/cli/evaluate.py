@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from fibsem_dash.cli.job_process import command_monitor, open_workers
 from fibsem_dash.cli.options import add_compute_options
-from fibsem_dash.cli.terminal import TerminalMonitor
-from fibsem_dash.compute.cluster import open_executor
 from fibsem_dash.settings import METRICS, RunSettings, update
 
 
@@ -58,13 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
         changes |= {"quality.stop_box": arguments.stop_box, "quality.sliding": True}
     settings = update(RunSettings(), changes).quality
     out = Path(arguments.out or f"{Path(arguments.stack).stem}_RegistrationQuality.csv")
-    with open_executor(arguments.workers, arguments.scheduler) as executor:
+    with open_workers(arguments.workers, arguments.scheduler) as executor:
         table = evaluate_stack(
             arguments.stack,
             settings,
             invert=arguments.invert,
             executor=executor,
-            monitor=TerminalMonitor(),
+            monitor=command_monitor(),
         )
     write_csv(out, table)
     print(f"{out}: {len(table)} pairs")

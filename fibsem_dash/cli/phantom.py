@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from fibsem_dash.cli.terminal import TerminalMonitor
+from fibsem_dash.cli.job_process import command_monitor
 from fibsem_dash.compute.executor import usable_cores
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def draw_phantom(out: str, *, workers: int, overwrite: bool, **changes: Any) -> 
     """Write a phantom with progress on the terminal."""
     from fibsem_dash.phantom import write_phantom
 
-    monitor = TerminalMonitor()
+    monitor = command_monitor()
     done = 0
 
     def progress(n_done: int, total: int) -> None:

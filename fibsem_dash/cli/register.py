@@ -7,10 +7,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from fibsem_dash.cli.job_process import command_monitor, open_workers
 from fibsem_dash.cli.options import add_compute_options, add_settings_options, settings_from
-from fibsem_dash.cli.terminal import TerminalMonitor
 from fibsem_dash.compute.cluster import open_executor
 from fibsem_dash.compute.executor import usable_cores
+from fibsem_dash.jobs.monitor import JobMonitor
 from fibsem_dash.settings import RunSettings
 from fibsem_dash.units import format_bytes, format_duration
 
@@ -81,17 +82,19 @@ def run_registration(
     fresh: bool = False,
 ) -> RunSummary:
     """Run a registration with progress on the terminal, and tell where things are."""
-    monitor = TerminalMonitor()
+    monitor = command_monitor()
     if workers is None and scheduler is None:
         workers = min(usable_cores(), max(len(paths) // 2, 1))
     if fresh:
         _forget(out)
-    with open_executor(workers, scheduler) as executor:
+    with open_workers(workers, scheduler) as executor:
         # Imported while the worker processes start.
         from fibsem_dash.registration.pipeline import Registration
 
         print(f"{len(paths)} frames, {executor.description}", file=sys.stderr)
         summary = Registration(paths, out, settings, executor, monitor).run()
+    if isinstance(monitor, JobMonitor):
+        monitor.settle_problems(summary.n_problems)
     _report(out, summary)
     return summary
 
@@ -144,7 +147,7 @@ def _dry_run(paths: Any, settings: RunSettings, arguments: argparse.Namespace) -
 
     n_workers = arguments.workers if arguments.workers is not None else usable_cores()
     with open_executor(0) as executor:
-        planned = Registration(paths, arguments.out, settings, executor, TerminalMonitor())
+        planned = Registration(paths, arguments.out, settings, executor, command_monitor())
         planned.inspect()
     used = [f for f in planned.frames if f.usable]
     print("Timing one pair ...", file=sys.stderr)

@@ -6,25 +6,11 @@ import sys
 import time
 from typing import Any
 
+from fibsem_dash.compute.progress import STAGE_TITLES
 from fibsem_dash.units import format_duration
 
 LINE_EVERY_S = 10.0
 """Seconds between two lines of one stage in a log."""
-
-STAGE_TITLES = {
-    "inspect": "Reading headers",
-    "data_range": "Data range",
-    "keypoints": "Key points",
-    "pairs": "Pair transforms",
-    "chain": "Chain",
-    "stack": "Writing stack",
-    "evaluate": "Evaluating",
-    "convert": "Converting",
-    "snr": "Signal to noise",
-    "fractions": "Shares of B",
-    "phantom": "Drawing phantom",
-}
-"""What the stages are called on screen."""
 
 
 class TerminalMonitor:
@@ -83,6 +69,9 @@ class TerminalMonitor:
             self._bar.write(text, file=sys.stderr)
         else:
             print(text, file=sys.stderr, flush=True)
+
+    def tally(self, stage: str, *, reused: int = 0, failed: int = 0) -> None:
+        """Ignore it: the report at the end tells."""
 
     def cancelled(self) -> bool:
         """Never: Ctrl-C raises KeyboardInterrupt."""

@@ -17,6 +17,9 @@ from fibsem_dash.errors import AccessError, RunError
 
 R = TypeVar("R")
 
+Announce = Callable[[str, str], None]
+"""Takes the addresses of a cluster's scheduler and dashboard."""
+
 WARM_MODULES = ("cv2", "fibsem_dash.registration.keypoints", "fibsem_dash.registration.stack")
 """What the first work of a worker would have to import."""
 
@@ -37,10 +40,14 @@ class LocalClusterExecutor:
     ----------
     n_workers : int
         Number of processes, with one thread each.
+    announce : callable, optional
+        Told (scheduler's address, dashboard's address) once the processes run, from another
+        thread. Without it there is no dashboard.
     """
 
-    def __init__(self, n_workers: int) -> None:
+    def __init__(self, n_workers: int, announce: Announce | None = None) -> None:
         self.n_workers = n_workers
+        self._announce = announce
         self.description = f"{n_workers} worker process{'es' if n_workers > 1 else ''}"
         # OpenCV puts a folder with a module `typing` on sys.path while it is imported, and new
         # processes copy sys.path: it must be loaded before any is started.
@@ -67,9 +74,11 @@ class LocalClusterExecutor:
                 dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
                 host="127.0.0.1",
-                scheduler_kwargs={"dashboard": False},
+                scheduler_kwargs={"dashboard": self._announce is not None},
             )
         client = Client(self._cluster)
+        if self._announce is not None:
+            self._announce(client.scheduler.address, self._cluster.dashboard_link or "")
         for address in client.nthreads():
             fire_and_forget(client.submit(_warm_up, pure=False, workers=[address]))
         return client
@@ -95,7 +104,11 @@ def _warm_up() -> None:
 
 
 @contextlib.contextmanager
-def open_executor(workers: int | None = None, scheduler: str | None = None) -> Iterator[Executor]:
+def open_executor(
+    workers: int | None = None,
+    scheduler: str | None = None,
+    announce: Announce | None = None,
+) -> Iterator[Executor]:
     """Open the place where work runs, and close what was opened for it.
 
     Parameters
@@ -104,6 +117,9 @@ def open_executor(workers: int | None = None, scheduler: str | None = None) -> I
         Processes of a local cluster; 0 runs everything in this process; None takes one per core.
     scheduler : str, optional
         Address of a running Dask scheduler, such as ``tcp://host:8786``; overrides `workers`.
+    announce : callable, optional
+        Told (scheduler's address, dashboard's address) of a cluster; a local one then has a
+        dashboard, which only this machine can reach.
 
     Raises
     ------
@@ -114,11 +130,13 @@ def open_executor(workers: int | None = None, scheduler: str | None = None) -> I
     """
     if scheduler is not None:
         with _connect(scheduler) as client:
+            if announce is not None:
+                announce(client.scheduler.address, client.dashboard_link or "")
             yield DaskExecutor(client)
     elif workers == 0:
         yield InProcessExecutor()
     else:
-        with contextlib.closing(LocalClusterExecutor(workers or usable_cores())) as local:
+        with contextlib.closing(LocalClusterExecutor(workers or usable_cores(), announce)) as local:
             yield local
 
 

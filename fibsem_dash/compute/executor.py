@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -75,12 +76,15 @@ class DaskExecutor:
         from distributed import as_completed
 
         waiting = iter(batches)
+        name = getattr(function, "__name__", "work").replace("_batch", "")
         pending = as_completed()
         futures = set()
 
         def submit(n: int) -> None:
             for _, batch in zip(range(n), waiting, strict=False):
-                future = self.client.submit(_run_in_worker, function, batch, pure=False)
+                # Dask's pages show what is in front of the number.
+                key = f"{name}-{uuid.uuid4().hex}"
+                future = self.client.submit(_run_in_worker, function, batch, key=key, pure=False)
                 futures.add(future)
                 pending.add(future)
 

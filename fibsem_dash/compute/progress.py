@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from typing import Protocol
 
+STAGE_TITLES = {
+    "inspect": "Reading headers",
+    "data_range": "Data range",
+    "keypoints": "Key points",
+    "pairs": "Pair transforms",
+    "chain": "Chain",
+    "stack": "Writing stack",
+    "evaluate": "Evaluating",
+    "convert": "Converting",
+    "snr": "Signal to noise",
+    "fractions": "Shares of B",
+    "phantom": "Drawing phantom",
+}
+"""What the stages are called on screen."""
+
 
 class Cancelled(Exception):
     """The work was stopped on request; what is finished is kept."""
@@ -17,6 +32,9 @@ class Monitor(Protocol):
 
     def advance(self, stage: str, n: int = 1) -> None:
         """Tell that n more items of the stage are done."""
+
+    def tally(self, stage: str, *, reused: int = 0, failed: int = 0) -> None:
+        """Tell how many more of its items came from an earlier run, and how many have no result."""
 
     def finish(self, stage: str) -> None:
         """Tell that the stage is complete."""
@@ -36,6 +54,9 @@ class SilentMonitor:
 
     def advance(self, stage: str, n: int = 1) -> None:
         """Ignore progress."""
+
+    def tally(self, stage: str, *, reused: int = 0, failed: int = 0) -> None:
+        """Ignore what became of the items."""
 
     def finish(self, stage: str) -> None:
         """Ignore the end of a stage."""

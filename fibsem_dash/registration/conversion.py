@@ -131,6 +131,11 @@ def convert_to_tif(
     for part in executor.run(convert_batch, batches, monitor):
         done.update({path: (written, existing, why) for path, written, existing, why in part})
         monitor.advance(STAGE, len(part))
+        monitor.tally(
+            STAGE,
+            reused=sum(not written and not why for _, written, _, why in part),
+            failed=sum(bool(why) for *_, why in part),
+        )
     monitor.finish(STAGE)
     return ConversionResult(
         written=tuple(name for path in files for name in done[path][0]),

@@ -196,6 +196,7 @@ class Registration:
         for part in executor.run(frames.inspect_batch, batches_of(items, size), self.monitor):
             found += part
             self.monitor.advance("inspect", len(part))
+            self.monitor.tally("inspect", failed=sum(not frame.usable for frame in part))
         found.sort(key=lambda f: f.index)
         found = frames.leave_out(frames.tell_apart(found), self.settings.input.exclude)
         self.frames = frames.exclude_odd_frames(found, self._detectors())
@@ -293,6 +294,11 @@ class Registration:
         for part in self.executor.run(function, batches, self.monitor):
             results += part
             self.monitor.advance(stage, len(part))
+            self.monitor.tally(
+                stage,
+                reused=sum(item.reused for item in part),
+                failed=sum(bool(item.reason) for item in part),
+            )
         reused = sum(item.reused for item in results)
         self._count(stage, reused, len(results) - reused)
         return results

@@ -157,6 +157,7 @@ def write_stack(
     for done in executor.run(write_batch, batches, monitor):
         results += done
         monitor.advance("stack", len(done))
+        monitor.tally("stack", reused=sum(not r.written for r in done))
     results.sort(key=lambda r: r.index)
     written = sum(r.written for r in results)
     count("stack", len(results) - written, written)
