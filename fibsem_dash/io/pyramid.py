@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,6 +154,7 @@ def cast_rounded(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.asarray(np.clip(np.nan_to_num(values, nan=0.0), low, high).astype(dtype))
 
 
+@runtime_checkable
 class BlockWriter(Protocol):
     """A writer of a pyramid in blocks that different processes may write at once.
 

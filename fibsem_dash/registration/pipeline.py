@@ -205,7 +205,8 @@ class Registration:
             if not frame.usable:
                 self._exclude(frame.index, frame.reason)
         self.kept = [f.index for f in self.frames if f.usable]
-        check_output(self.settings, self.frames[self.kept[0]].shape)
+        first = self.frames[self.kept[0]]
+        check_output(self.settings, first.shape, first.dtype)
         return self.frames
 
     def _detectors(self) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from fibsem_dash.compute.executor import Executor, batch_size, batches_of
 from fibsem_dash.compute.progress import Monitor
 from fibsem_dash.errors import FormatError, ParameterError
+from fibsem_dash.io.stack_files import WRITERS, check_stack_type, companions
 from fibsem_dash.io.tables import read_csv, write_csv
 from fibsem_dash.registration import boxes
 from fibsem_dash.registration.cache import content_key, file_identity
@@ -20,16 +21,17 @@ from fibsem_dash.registration.canvas import Canvas, fit_canvas
 from fibsem_dash.registration.data_range import StackRange
 from fibsem_dash.registration.frames import FrameInfo, slice_distance_nm
 from fibsem_dash.registration.pairs import PairResult
+from fibsem_dash.registration.pyramid_stage import build_pyramids
 from fibsem_dash.registration.run_store import RunStore, check_space
 from fibsem_dash.registration.stack import (
     SliceJob,
     SliceResult,
     StackBatch,
     finish_target,
-    open_target,
     slice_key,
     write_batch,
 )
+from fibsem_dash.registration.stack_target import StackTarget, discard_partials, open_target
 from fibsem_dash.registration.tables import quality_table
 from fibsem_dash.registration.warp import (
     RenderSettings,
@@ -58,7 +60,7 @@ class StackSummary:
     Attributes
     ----------
     files : tuple of str
-        File names in the run folder: the stack and its quality table.
+        File names in the run folder: the stacks, what goes with them, and the quality table last.
     shape : (int, int, int)
         (z, y, x).
     dtype : str
@@ -77,6 +79,16 @@ class StackSummary:
     voxel_size_nm: tuple[float, float, float]
     z_source: str
     median_quality: dict[str, float]
+
+    @property
+    def stacks(self) -> tuple[str, ...]:
+        """File names of the stacks."""
+        return tuple(name for name in self.files if name.endswith(tuple(WRITERS)))
+
+    @property
+    def quality_table(self) -> str:
+        """File name of the quality table."""
+        return self.files[-1]
 
 
 @dataclass(frozen=True)
@@ -134,21 +146,49 @@ def write_stack(
         Told (stage, reused, computed).
     """
     plan = plan_stack(frames, matrices, levels, settings)
-    final = store.file(f"{plan.name}.mrc")
-    target = open_target(
-        store.cache, final, plan.key, plan.shape, plan.dtype, plan.voxel_size_nm, (plan.label,)
+    targets = tuple(
+        open_target(
+            store.cache,
+            store.file(f"{plan.name}.{name}"),
+            plan.key,
+            plan.shape,
+            plan.dtype,
+            plan.voxel_size_nm,
+            (plan.label,),
+        )
+        for name in settings.output.formats
     )
-    check_space(store.folder, target.missing_bytes)
+    discard_partials(store.cache, targets)
+    check_space(store.folder, sum(target.missing_bytes for target in targets))
+    results = _write_slices(store, plan, targets, settings, executor, monitor)
+    written = sum(r.written for r in results)
+    count("stack", len(results) - written, written)
+    unfinished = [(t.writer, t.token) for t in targets if not t.complete]
+    build_pyramids(unfinished, executor, monitor, str(store.cache.folder))
+    for target in targets:
+        finish_target(store.cache, target, results, plan.voxel_size_nm)
+    return _summarise(store, plan, results, pairs, settings)
+
+
+def _write_slices(
+    store: RunStore,
+    plan: StackPlan,
+    targets: tuple[StackTarget, ...],
+    settings: RunSettings,
+    executor: Executor,
+    monitor: Monitor,
+) -> list[SliceResult]:
     monitor.start("stack", len(plan.jobs))
-    size = batch_size(len(plan.jobs), executor.n_workers)
+    # Depths are powers of two: batches of the greatest hold whole slabs of all formats.
+    depth = max(target.writer.depth for target in targets)
+    size = -(-batch_size(len(plan.jobs), executor.n_workers) // depth) * depth
     batches = [
         StackBatch(
             jobs=tuple(part),
             previous=plan.jobs[part[0].index - 1] if part[0].index else None,
             render=plan.render,
             quality=settings.quality,
-            writer=target.writer,
-            token=target.token,
+            targets=targets,
             cache_folder=str(store.cache.folder),
         )
         for part in batches_of(plan.jobs, size)
@@ -157,11 +197,7 @@ def write_stack(
     for done in executor.run(write_batch, batches, monitor):
         results += done
         monitor.advance("stack", len(done))
-    results.sort(key=lambda r: r.index)
-    written = sum(r.written for r in results)
-    count("stack", len(results) - written, written)
-    finish_target(store.cache, target, results)
-    return _summarise(store, plan, results, pairs, settings)
+    return sorted(results, key=lambda r: r.index)
 
 
 def _summarise(
@@ -180,7 +216,7 @@ def _summarise(
         for name in metrics
     }
     return StackSummary(
-        files=(f"{plan.name}.mrc", quality),
+        files=(*output_files(plan.name, settings.output.formats), quality),
         shape=plan.shape,
         dtype=str(plan.dtype),
         voxel_size_nm=plan.voxel_size_nm,
@@ -245,6 +281,15 @@ def _render_key(render: RenderSettings) -> str:
         flatten = file_identity(render.flatten_file)
     values = {k: v for k, v in vars(render).items() if k not in ("flatten_file", "canvas")}
     return content_key("render", values, render.canvas, flatten)
+
+
+def output_files(name: str, formats: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the stacks in the given formats and of the files that go with them."""
+    files: list[str] = []
+    for suffix in (f".{kind}" for kind in formats):
+        final = Path(f"{name}{suffix}")
+        files += [final.name, *(path.name for path in companions(suffix, final))]
+    return tuple(files)
 
 
 def _slice_jobs(
@@ -335,7 +380,9 @@ def build_name(settings: RunSettings, dtype: np.dtype[np.generic]) -> str:
     return "_".join(part for part in parts if part)
 
 
-def check_output(settings: RunSettings, frame_shape: tuple[int, int]) -> None:
+def check_output(
+    settings: RunSettings, frame_shape: tuple[int, int], frame_dtype: str | None = None
+) -> None:
     """Find out before hours of work what would stop the last stage.
 
     Parameters
@@ -344,16 +391,24 @@ def check_output(settings: RunSettings, frame_shape: tuple[int, int]) -> None:
         Uses output and quality.
     frame_shape : (int, int)
         Size (y, x) of a frame, px.
+    frame_dtype : str, optional
+        Type of its pixels; without it the formats are not checked.
 
     Raises
     ------
     ParameterError
-        When the evaluation box lies outside the frames.
+        When the evaluation box lies outside the frames, or a format cannot hold the voxels.
     FormatError, AccessError
         When a file with corrections cannot be used.
     """
     load_flatten(settings.output.flatten_file)
     load_brightness(settings.output.brightness_file)
+    if not settings.output.formats:
+        raise ParameterError("output.formats", expected="at least one format", found="none")
+    if frame_dtype is not None:
+        dtype, _ = output_dtype(settings.output.dtype, np.dtype(frame_dtype))
+        for name in settings.output.formats:
+            check_stack_type(f".{name}", dtype)
     stop = settings.quality.stop_box if settings.quality.sliding else None
     boxes.box_bounds(2, frame_shape, settings.quality.box, stop_box=stop)
 
