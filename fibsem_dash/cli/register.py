@@ -109,8 +109,9 @@ def _report(out: str, summary: RunSummary) -> None:
     z, y, x = summary.stack.shape
     dz, dy, dx = summary.stack.voxel_size_nm
     quality = os.path.join(out, summary.stack.quality_table)
+    print()
     for n, name in enumerate(summary.stack.stacks):
-        print(f"{'' if n else chr(10) + 'Stack':<{10 + (not n)}} {os.path.join(out, name)}")
+        print(f"{'' if n else 'Stack':<10} {os.path.join(out, name)}")
     print(f"           {x} x {y} x {z} voxels (x, y, z), {summary.stack.dtype},", end=" ")
     print(f"{dx:.4g} x {dy:.4g} x {dz:.4g} nm")
     print(f"           slice distance from {summary.stack.z_source}")

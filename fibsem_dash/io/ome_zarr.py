@@ -360,8 +360,20 @@ class OmeZarrStack:
 
     def _read(self, first: int, stop: int) -> NDArray[Any]:
         with zarr_errors(self.path):
+            self._check_files(first, stop)
             lead = (0,) * self._extra
             return np.asarray(self._array[(*lead, slice(first, stop))], dtype=self.dtype)
+
+    def _check_files(self, first: int, stop: int) -> None:
+        # The library takes an empty file for one that is not there, which stands for zeros.
+        folder = self.path.joinpath(self.levels[0], "c", *["0"] * self._extra)
+        depth = self.shard_shape[-3]
+        for number in range(first // depth, (stop - 1) // depth + 1):
+            for file in (folder / str(number)).glob("*/*"):
+                if file.stat().st_size == 0:
+                    raise FormatError(
+                        "A part of the Zarr folder is empty", path=file, remedy="Copy it again"
+                    )
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -118,6 +118,8 @@ class TifStack:
     def __getitem__(self, index: int) -> NDArray[Any]:
         """Image of a slice, (y, x), a contiguous copy in native byte order."""
         number = slice_index(index, len(self))
+        if self._tif is None:
+            raise ValueError("the stack is closed")
         if self._block is not None:
             return np.array(self._block[number], dtype=self.dtype, order="C")
         with tiff_errors(self.path):
@@ -139,6 +141,7 @@ class TifStack:
         self._block = None
         if self._tif is not None:
             self._tif.close()
+            self._tif = None
 
     def __enter__(self) -> TifStack:
         return self

@@ -161,12 +161,7 @@ class _SliceImages:
 
     def _note(self, index: int, image: npt.NDArray[Any]) -> None:
         if index not in self.statistics:
-            self.statistics[index] = {
-                "minimum": float(image.min()),
-                "maximum": float(image.max()),
-                "total": float(image.sum(dtype=np.float64)),
-                "squares": _sum_of_squares(image),
-            }
+            self.statistics[index] = slice_statistics(image)
 
     def get(self, job: SliceJob) -> npt.NDArray[Any]:
         """Return the voxels of a slice."""
@@ -189,6 +184,16 @@ class _SliceImages:
             needed.update(self._slab(self.batch.targets[n], first))
         for index in [k for k in self._images if k not in needed]:
             del self._images[index]
+
+
+def slice_statistics(image: npt.NDArray[Any]) -> dict[str, float]:
+    """Return minimum, maximum, total and sum of squares of an image (y, x) by name."""
+    return {
+        "minimum": float(image.min()),
+        "maximum": float(image.max()),
+        "total": float(image.sum(dtype=np.float64)),
+        "squares": _sum_of_squares(image),
+    }
 
 
 def _sum_of_squares(image: npt.NDArray[Any]) -> float:

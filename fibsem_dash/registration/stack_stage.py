@@ -163,6 +163,7 @@ def write_stack(
     results = _write_slices(store, plan, targets, settings, executor, monitor)
     written = sum(r.written for r in results)
     count("stack", len(results) - written, written)
+    monitor.finish("stack")
     unfinished = [(t.writer, t.token) for t in targets if not t.complete]
     build_pyramids(unfinished, executor, monitor, str(store.cache.folder))
     for target in targets:
