@@ -33,12 +33,8 @@ from fibsem_dash.registration.run_store import (
     refuse_raw_folder,
     software_versions,
 )
-from fibsem_dash.registration.stack_stage import (
-    StackSummary,
-    check_name,
-    check_output,
-    write_stack,
-)
+from fibsem_dash.registration.stack_checks import check_name, check_output
+from fibsem_dash.registration.stack_stage import StackSummary, write_stack
 from fibsem_dash.registration.summary import RunSummary
 from fibsem_dash.settings import RunSettings, to_dict
 from fibsem_dash.transforms import get_model

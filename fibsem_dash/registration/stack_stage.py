@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from fibsem_dash.compute.executor import Executor, batch_size, batches_of
 from fibsem_dash.compute.progress import Monitor
-from fibsem_dash.errors import FormatError, ParameterError
-from fibsem_dash.io.stack_files import WRITERS, check_stack_type, companions
-from fibsem_dash.io.tables import read_csv, write_csv
+from fibsem_dash.io.stack_files import WRITERS, companions
+from fibsem_dash.io.tables import write_csv
 from fibsem_dash.registration import boxes
 from fibsem_dash.registration.cache import content_key, file_identity
 from fibsem_dash.registration.canvas import Canvas, fit_canvas
@@ -31,6 +30,7 @@ from fibsem_dash.registration.stack import (
     slice_key,
     write_batch,
 )
+from fibsem_dash.registration.stack_checks import load_brightness
 from fibsem_dash.registration.stack_target import StackTarget, discard_partials, open_target
 from fibsem_dash.registration.tables import quality_table
 from fibsem_dash.registration.warp import (
@@ -40,7 +40,7 @@ from fibsem_dash.registration.warp import (
     output_dtype,
     output_range,
 )
-from fibsem_dash.settings import OutputSettings, RunSettings
+from fibsem_dash.settings import RunSettings
 from fibsem_dash.transforms.matrices import Array
 
 CLASS_NAMES = {
@@ -340,30 +340,6 @@ def _as_bounds(values: npt.NDArray[np.int64]) -> tuple[int, int, int, int]:
     return xi, xa, yi, ya
 
 
-def load_brightness(path: str) -> dict[int, tuple[float, float]]:
-    """Read the brightness correction: (scale, offset) by frame from a CSV file.
-
-    Raises
-    ------
-    FormatError
-        When columns are missing or hold other things than numbers.
-    """
-    if not path:
-        return {}
-    table = read_csv(path)
-    wanted = {"frame", "scale", "offset"}
-    if not wanted <= set(table.columns):
-        found = ", ".join(map(str, table.columns))
-        raise FormatError("no brightness correction", path=path, expected=wanted, found=found)
-    numbers = table[["frame", "scale", "offset"]]
-    if not all(dtype.kind in "if" for dtype in numbers.dtypes) or numbers.isna().any(axis=None):
-        raise FormatError("no brightness correction", path=path, expected="numbers in every row")
-    return {
-        int(frame): (float(scale), float(offset))
-        for frame, scale, offset in numbers.itertuples(index=False)
-    }
-
-
 def build_name(settings: RunSettings, dtype: np.dtype[np.generic]) -> str:
     """Build the stack's file name, without suffix, from the settings that shape it most."""
     solver, chain, output = settings.solver, settings.chain, settings.output
@@ -379,54 +355,3 @@ def build_name(settings: RunSettings, dtype: np.dtype[np.generic]) -> str:
         "padded" if output.pad else "",
     ]
     return "_".join(part for part in parts if part)
-
-
-def check_output(
-    settings: RunSettings, frame_shape: tuple[int, int], frame_dtype: str | None = None
-) -> None:
-    """Find out before hours of work what would stop the last stage.
-
-    Parameters
-    ----------
-    settings : RunSettings
-        Uses output and quality.
-    frame_shape : (int, int)
-        Size (y, x) of a frame, px.
-    frame_dtype : str, optional
-        Type of its pixels; without it the formats are not checked.
-
-    Raises
-    ------
-    ParameterError
-        When the evaluation box lies outside the frames, or a format cannot hold the voxels.
-    FormatError, AccessError
-        When a file with corrections cannot be used.
-    """
-    load_flatten(settings.output.flatten_file)
-    load_brightness(settings.output.brightness_file)
-    if not settings.output.formats:
-        raise ParameterError("output.formats", expected="at least one format", found="none")
-    if frame_dtype is not None:
-        dtype, _ = output_dtype(settings.output.dtype, np.dtype(frame_dtype))
-        for name in settings.output.formats:
-            check_stack_type(f".{name}", dtype)
-    stop = settings.quality.stop_box if settings.quality.sliding else None
-    boxes.box_bounds(2, frame_shape, settings.quality.box, stop_box=stop)
-
-
-def check_name(output: OutputSettings) -> None:
-    """Refuse a name that would leave the run folder.
-
-    Raises
-    ------
-    ParameterError
-        When `output.file_name` is not a plain file name.
-    """
-    if output.file_name and (
-        Path(output.file_name).name != output.file_name or output.file_name.startswith(".")
-    ):
-        raise ParameterError(
-            "output.file_name",
-            expected="a file name without folder or suffix",
-            found=output.file_name,
-        )
