@@ -11,7 +11,7 @@ from fibsem_dash.compute.executor import Executor
 from fibsem_dash.compute.progress import Monitor
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.frame import FIBSEMFrame
-from fibsem_dash.io.mrc import MrcStack
+from fibsem_dash.io import Stack, open_stack
 from fibsem_dash.io.tables import read_csv, read_quality
 from fibsem_dash.registration.chain import ChainResult
 from fibsem_dash.registration.conversion import ConversionResult, convert_to_tif
@@ -145,11 +145,12 @@ class FIBSEMDataset:
             return read_quality(next(iter(store.folder.glob("*_RegistrationQuality.csv"))))
         return read_csv(store.file(f"{name}.csv"))
 
-    def open_stack(self) -> MrcStack:
-        """Open the registered stack, (z, y, x)."""
+    def open_stack(self) -> Stack:
+        """Open the registered stack, (z, y, x), in the first of its formats."""
         outputs = self.registration.store.read().get("outputs", [])
-        name = next(name for name in outputs if name.endswith(".mrc"))
-        return MrcStack(self.registration.store.file(name))
+        suffixes = (".mrc", ".zarr", ".tif", ".h5")
+        name = next(name for s in suffixes for name in outputs if name.endswith(s))
+        return open_stack(self.registration.store.file(name))
 
     # -- analyses of the frames ------------------------------------------------------------------
 

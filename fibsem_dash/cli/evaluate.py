@@ -17,9 +17,13 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
         "evaluate",
         parents=[common],
         help="measure the quality of a stack",
-        description="Measure how well neighbouring slices of an MRC or TIFF stack fit.",
+        description="Measure how well neighbouring slices of a stack fit.",
     )
-    parser.add_argument("stack", metavar="STACK", help="MRC or multi-page TIFF file")
+    parser.add_argument(
+        "stack",
+        metavar="STACK",
+        help=".mrc, .zarr, .h5 (BigDataViewer) or .tif stack, or a folder of TIFF slices",
+    )
     for name, text in (
         ("--box", "evaluation box in pixels; 0 = to the edge"),
         ("--stop-box", "where the box arrives in the last slice, sliding evenly"),

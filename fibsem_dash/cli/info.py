@@ -12,10 +12,10 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
     parser: argparse.ArgumentParser = commands.add_parser(
         "info",
         parents=[common],
-        help="show the header of a .dat, .tif or .mrc file",
+        help="show the header of a frame or a stack",
         description="Show the header of a raw frame or a stack, with units and meanings.",
     )
-    parser.add_argument("file", metavar="FILE", help=".dat, .tif or .mrc file")
+    parser.add_argument("file", metavar="FILE", help=".dat, .tif, .mrc, .h5 or .zarr")
     parser.add_argument("--json", action="store_true", help="as JSON, for scripts")
     return parser
 

@@ -111,8 +111,10 @@ def _forget(out: str) -> None:
 def _report(out: str, summary: RunSummary) -> None:
     z, y, x = summary.stack.shape
     dz, dy, dx = summary.stack.voxel_size_nm
-    stack, quality = (os.path.join(out, name) for name in summary.stack.files[:2])
-    print(f"\nStack      {stack}")
+    quality = os.path.join(out, summary.stack.quality_table)
+    print()
+    for n, name in enumerate(summary.stack.stacks):
+        print(f"{'' if n else 'Stack':<10} {os.path.join(out, name)}")
     print(f"           {x} x {y} x {z} voxels (x, y, z), {summary.stack.dtype},", end=" ")
     print(f"{dx:.4g} x {dy:.4g} x {dz:.4g} nm")
     print(f"           slice distance from {summary.stack.z_source}")
@@ -136,7 +138,7 @@ def _write_xlsx(out: str, summary: RunSummary) -> None:
     from fibsem_dash.registration.run_store import RunStore
 
     store = RunStore(out)
-    source = store.file(summary.stack.files[1])
+    source = store.file(summary.stack.quality_table)
     write_xlsx(source.with_suffix(".xlsx"), {QUALITY_SHEET: read_csv(source)})
     print(f"           {source.with_suffix('.xlsx')}")
 

@@ -20,12 +20,14 @@ class TerminalMonitor:
         self.live = sys.stderr.isatty()
         self._bar: Any = None
         self._total = self._done = 0
+        self._stage = ""
         self._started = self._last_line = time.monotonic()
 
     def start(self, stage: str, total: int) -> None:
         """Begin the line of a stage."""
         self._close()
         self._total, self._done = total, 0
+        self._stage = stage
         self._started = self._last_line = time.monotonic()
         if self.live:
             from tqdm import tqdm
@@ -47,9 +49,10 @@ class TerminalMonitor:
             self._print_line(stage, elapsed, f", {format_duration(left)} left")
 
     def finish(self, stage: str) -> None:
-        """End the line of a stage."""
+        """End the line of a stage; one that has ended already is not told again."""
         self._close()
-        if not self.live:
+        if not self.live and stage == self._stage:
+            self._stage = ""
             self._print_line(stage, time.monotonic() - self._started, "")
 
     def _print_line(self, stage: str, elapsed: float, tail: str) -> None:

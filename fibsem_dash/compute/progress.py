@@ -11,6 +11,7 @@ STAGE_TITLES = {
     "pairs": "Pair transforms",
     "chain": "Chain",
     "stack": "Writing stack",
+    "pyramid": "Building pyramid",
     "evaluate": "Evaluating",
     "convert": "Converting",
     "snr": "Signal to noise",

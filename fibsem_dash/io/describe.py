@@ -10,7 +10,16 @@ from typing import Any
 import tifffile
 
 from fibsem_dash.errors import FormatError
-from fibsem_dash.io import FRAME_SUFFIXES, MRC_SUFFIXES, STACK_SUFFIXES, TIFF_SUFFIXES
+from fibsem_dash.io import (
+    FRAME_SUFFIXES,
+    HDF5_SUFFIXES,
+    MRC_SUFFIXES,
+    STACK_SUFFIXES,
+    TIFF_SUFFIXES,
+    ZARR_SUFFIXES,
+    is_zarr,
+    open_stack,
+)
 from fibsem_dash.io.atomic import json_safe, reading
 from fibsem_dash.io.dat import read_dat_header
 from fibsem_dash.io.dat_fields import SCALING_MEANING, Field, field_named
@@ -31,7 +40,8 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     Parameters
     ----------
     path : path-like
-        A .dat, .tif, .tiff, .mrc, .mrcs, .rec or .st file.
+        A .dat, .tif, .tiff, .mrc, .mrcs, .rec, .st, .h5 or .hdf5 file, a .zarr folder or a folder
+        of TIFF slices.
 
     Returns
     -------
@@ -51,6 +61,8 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if suffix == ".dat":
         parts = _describe_dat(path)
+    elif path.is_dir() or suffix in (*ZARR_SUFFIXES, *HDF5_SUFFIXES):
+        parts = _describe_chunked(path)
     elif suffix in TIFF_SUFFIXES:
         parts = _describe_tif(path)
     elif suffix in MRC_SUFFIXES:
@@ -64,7 +76,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
             remedy="Choose a frame or a stack",
         )
     with reading(path):
-        size = os.stat(path).st_size
+        size = _size_of_folder(path) if path.is_dir() else os.stat(path).st_size
     result: dict[str, Any] = json_safe({"path": path, "size_bytes": size, "notes": [], **parts})
     return result
 
@@ -189,6 +201,32 @@ def _voxel_fields(voxel_size_nm: tuple[float, float, float]) -> list[dict[str, o
         _entry(f"Voxel size {axis}", edge, "nm")
         for axis, edge in zip("zyx", voxel_size_nm, strict=True)
     ]
+
+
+def _size_of_folder(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _describe_chunked(path: Path) -> dict[str, object]:
+    with open_stack(path) as stack:
+        fields = _voxel_fields(stack.voxel_size_nm)
+        kind = "tif folder" if path.is_dir() and not is_zarr(path) else "ome-zarr"
+        kind = "bdv hdf5" if path.is_file() else kind
+        if kind == "ome-zarr":
+            fields.append(_entry("OME-Zarr version", getattr(stack, "version", "")))
+        levels = getattr(stack, "levels", None) or getattr(stack, "factors", None)
+        if levels:
+            fields.append(_entry("Levels", len(levels), "", "copies of the image, ever smaller"))
+        for name, attribute in (("Chunk", "chunk_shape"), ("Shard", "shard_shape")):
+            if hasattr(stack, attribute):
+                shape = " x ".join(map(str, getattr(stack, attribute)))
+                fields.append(_entry(name, shape, "px", "(z, y, x) as stored"))
+        return {
+            "format": kind,
+            "shape": stack.shape,
+            "dtype": str(stack.dtype),
+            "groups": [{"name": "Stack", "fields": fields}],
+        }
 
 
 def _describe_mrc(path: Path) -> dict[str, object]:

@@ -26,7 +26,7 @@ from fibsem_dash.io.mrc_header import (
     set_labels,
     voxel_size_nm_of,
 )
-from fibsem_dash.io.stack import slice_index
+from fibsem_dash.io.stack import held_bytes, slice_index
 
 
 @dataclass(frozen=True)
@@ -179,6 +179,8 @@ class MrcStackWriter:
     shape: tuple[int, int, int]
     dtype: np.dtype[Any]
 
+    depth = 1
+
     @classmethod
     def create(
         cls,
@@ -266,6 +268,20 @@ class MrcStackWriter:
         with reading(self.path), self.path.open("r+b") as file:
             file.seek(HEADER_BYTES + int(index) * stored.nbytes)
             file.write(stored.data)
+
+    def write_slices(self, first: int, images: NDArray[Any]) -> None:
+        """Write slices (z, y, x) from number `first` on; see `write_slice`."""
+        for number, image in enumerate(images, start=first):
+            self.write_slice(number, image)
+
+    @property
+    def expected_bytes(self) -> int:
+        """Size of the file."""
+        return HEADER_BYTES + math.prod(self.shape) * self.dtype.itemsize
+
+    def written_bytes(self) -> int:
+        """Space that is taken already."""
+        return held_bytes(self.path)
 
     def finish(self, minimum: float, maximum: float, mean: float, rms: float) -> None:
         """Write the statistics of all pixels into the header and force the file to disk.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -59,3 +60,60 @@ def slice_index(index: int, length: int) -> int:
     if not -length <= number < length:
         raise IndexError(f"slice {number} of a stack of {length}")
     return number % length
+
+
+class StackWriter(Protocol):
+    """A writer of a stack that several processes may use at once; can be pickled.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Where it writes.
+    shape : tuple of int
+        (z, y, x).
+    dtype : numpy.dtype
+        Type of a pixel.
+    depth : int
+        Slices that are written at once, from a multiple of this number on.
+    expected_bytes : int
+        Space that the finished stack takes at most.
+    """
+
+    @property
+    def path(self) -> Path:
+        """Where it writes."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(z, y, x)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a pixel."""
+
+    @property
+    def depth(self) -> int:
+        """Slices that are written at once."""
+
+    @property
+    def expected_bytes(self) -> int:
+        """Space that the finished stack takes at most."""
+
+    def written_bytes(self) -> int:
+        """Space that is taken already."""
+
+    def write_slices(self, first: int, images: NDArray[Any]) -> None:
+        """Write `depth` slices (z, y, x), or those that are left at the end."""
+
+    def finish(self, minimum: float, maximum: float, mean: float, rms: float) -> None:
+        """Note the statistics of all pixels and force everything to disk."""
+
+
+def held_bytes(path: Path) -> int:
+    """Space that a file takes on disk, which is less than its size while it has holes."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    # A file system that does not tell what it holds of a sparse file is taken at its word.
+    return min(int(getattr(status, "st_blocks", 0)) * 512, status.st_size)

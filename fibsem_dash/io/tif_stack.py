@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
@@ -107,6 +108,8 @@ class TifStack:
                 pixel = factor * resolution.value[1] / resolution.value[0]
         spacing = imagej.get("spacing")
         z = factor * float(spacing) if isinstance(spacing, int | float) else math.nan
+        if math.isnan(z) and self._tif.is_ome:
+            z = _ome_slice_distance_nm(self._tif.ome_metadata)
         return (z, pixel, pixel)
 
     def __len__(self) -> int:
@@ -115,6 +118,8 @@ class TifStack:
     def __getitem__(self, index: int) -> NDArray[Any]:
         """Image of a slice, (y, x), a contiguous copy in native byte order."""
         number = slice_index(index, len(self))
+        if self._tif is None:
+            raise ValueError("the stack is closed")
         if self._block is not None:
             return np.array(self._block[number], dtype=self.dtype, order="C")
         with tiff_errors(self.path):
@@ -136,6 +141,7 @@ class TifStack:
         self._block = None
         if self._tif is not None:
             self._tif.close()
+            self._tif = None
 
     def __enter__(self) -> TifStack:
         return self
@@ -150,3 +156,19 @@ class TifStack:
 
     def __reduce__(self) -> tuple[object, ...]:
         return TifStack, (self.path, self._given_voxel_size)
+
+
+def _ome_slice_distance_nm(text: str) -> float:
+    try:
+        root = ElementTree.fromstring(text.encode())
+    except (ElementTree.ParseError, ValueError):
+        return math.nan
+    pixels = root.find(".//{*}Pixels")
+    if pixels is None:
+        return math.nan
+    factor = _NM_PER_WORD.get(pixels.get("PhysicalSizeZUnit", "µm"), math.nan)
+    try:
+        size = float(pixels.get("PhysicalSizeZ", "nan")) * factor
+    except ValueError:
+        return math.nan
+    return size if size > 0 else math.nan

@@ -86,7 +86,7 @@ def evaluate_stack(
     Parameters
     ----------
     path : path-like
-        MRC or multi-page TIFF stack.
+        What `fibsem_dash.io.open_stack` opens.
     settings : QualitySettings, optional
         Measures and evaluation box; the box is in the coordinates of the slices.
     slices : sequence of int, optional

@@ -23,6 +23,10 @@ from fibsem_dash.settings import RunSettings
 CANVAS_MARGIN = 1.1
 """Assumed growth of a slice by padding; the true size is known only after the chain."""
 
+FORMAT_SHARES = {"mrc": 1.0, "tif": 1.0, "zarr": 8 / 7, "h5": 8 / 7}
+"""Size of each format beside that of the voxels: levels of a pyramid add a seventh. Zarr is
+compressed, by how much nobody knows before; h5 holds 16 bit always."""
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -37,7 +41,7 @@ class Forecast:
     worker_bytes : int
         Peak memory of one worker.
     stack_bytes, cache_bytes : int
-        Disk space of the output and of the kept intermediate results.
+        Disk space of the output in all formats and of the kept intermediate results.
     """
 
     n_frames: int
@@ -68,12 +72,15 @@ def forecast(frames: Sequence[FrameInfo], settings: RunSettings, n_workers: int)
     dtype, _ = output_dtype(settings.output.dtype, np.dtype(frames[0].dtype))
     height, width = frames[0].shape
     n_slices = -(-len(frames) // settings.output.z_bin)
+    copies = sum(FORMAT_SHARES[name] for name in settings.output.formats)
+    if "h5" in settings.output.formats and dtype.itemsize == 1:
+        copies += FORMAT_SHARES["h5"]
     margin = CANVAS_MARGIN if settings.output.pad else 1.0
     return Forecast(
         n_frames=len(frames),
         seconds=seconds * len(frames) / max(n_workers, 1),
         worker_bytes=peak,
-        stack_bytes=int(n_slices * height * width * dtype.itemsize * margin),
+        stack_bytes=int(n_slices * height * width * dtype.itemsize * margin * copies),
         cache_bytes=cache_bytes * len(frames),
     )
 

@@ -33,12 +33,8 @@ from fibsem_dash.registration.run_store import (
     refuse_raw_folder,
     software_versions,
 )
-from fibsem_dash.registration.stack_stage import (
-    StackSummary,
-    check_name,
-    check_output,
-    write_stack,
-)
+from fibsem_dash.registration.stack_checks import check_name, check_output
+from fibsem_dash.registration.stack_stage import StackSummary, write_stack
 from fibsem_dash.registration.summary import RunSummary
 from fibsem_dash.settings import RunSettings, to_dict
 from fibsem_dash.transforms import get_model
@@ -207,7 +203,8 @@ class Registration:
             if not frame.usable:
                 self._exclude(frame.index, frame.reason)
         self.kept = [f.index for f in self.frames if f.usable]
-        check_output(self.settings, self.frames[self.kept[0]].shape)
+        first = self.frames[self.kept[0]]
+        check_output(self.settings, first.shape, first.dtype)
         return self.frames
 
     def _detectors(self) -> str:

@@ -20,6 +20,7 @@ import psutil
 from fibsem_dash._version import __version__
 from fibsem_dash.errors import AccessError, FormatError, RunError
 from fibsem_dash.io.atomic import access_error, write_json
+from fibsem_dash.io.stack_files import remove_stack
 from fibsem_dash.registration.cache import ResultCache
 
 SCHEMA_VERSION = 1
@@ -28,7 +29,16 @@ SCHEMA_VERSION = 1
 STAGES = ("inspect", "data_range", "keypoints", "pairs", "chain", "stack")
 """Stages of a run, in order."""
 
-PACKAGES = ("numpy", "scipy", "opencv-contrib-python-headless", "scikit-image", "dask", "mrcfile")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "opencv-contrib-python-headless",
+    "scikit-image",
+    "dask",
+    "mrcfile",
+    "zarr",
+    "h5py",
+)
 """Packages whose versions a result depends on."""
 
 
@@ -86,7 +96,7 @@ class RunStore:
         """Remove what killed processes left half written in the folder itself."""
         for leftover in self.folder.glob(".*.partial"):
             with contextlib.suppress(OSError):
-                leftover.unlink()
+                remove_stack(leftover)
 
     def clear(self) -> None:
         """Remove what an earlier run left: results, cache and record."""
@@ -94,7 +104,7 @@ class RunStore:
         try:
             shutil.rmtree(self.cache.folder, ignore_errors=True)
             for name in ("frames.csv", "pairs.csv", "transforms.csv", *outputs, "run.json"):
-                self.file(name).unlink(missing_ok=True)
+                remove_stack(self.file(name))
         except OSError as error:
             raise access_error(error, self.folder) from error
 

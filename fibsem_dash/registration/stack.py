@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import uuid
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +12,13 @@ import numpy.typing as npt
 
 from fibsem_dash.compare import compare_images
 from fibsem_dash.errors import RunError
-from fibsem_dash.io.atomic import access_error
-from fibsem_dash.io.mrc import MrcStack, MrcStackWriter
+from fibsem_dash.io.stack_files import publish_stack, stack_identity, write_companions
 from fibsem_dash.registration.cache import ResultCache, as_float, content_key
+from fibsem_dash.registration.stack_target import STACK_READERS, STACKS, StackTarget
 from fibsem_dash.registration.warp import RenderSettings, SourceFrame, render_slice
 from fibsem_dash.settings import QualitySettings
 
-STACKS, SLICES, MEASURES = "stacks", "slices", "measures"
+SLICES, MEASURES = "slices", "measures"
 """Kinds of results in the cache."""
 
 
@@ -48,14 +46,30 @@ class SliceJob:
 
 @dataclass(frozen=True)
 class StackBatch:
-    """Consecutive slices, with the one before the first."""
+    """Consecutive slices, with the one before the first.
+
+    Attributes
+    ----------
+    jobs : tuple of SliceJob
+        The slices; the first is a multiple of every target's depth, and only the stack's last
+        batch may end elsewhere.
+    previous : SliceJob, optional
+        The slice before them.
+    render : RenderSettings
+        How slices are made.
+    quality : QualitySettings
+        How they are measured.
+    targets : tuple of StackTarget
+        Where they are written.
+    cache_folder : str
+        Where results are kept.
+    """
 
     jobs: tuple[SliceJob, ...]
     previous: SliceJob | None
     render: RenderSettings
     quality: QualitySettings
-    writer: MrcStackWriter
-    token: str
+    targets: tuple[StackTarget, ...]
     cache_folder: str
 
 
@@ -79,15 +93,14 @@ def write_batch(batch: StackBatch) -> list[SliceResult]:
     results = []
     previous = batch.previous
     for job in batch.jobs:
-        statistics = images.statistics(job)
-        written = statistics is None
-        if statistics is None:
-            statistics = images.write(job)
+        written = images.write(job)
         measures = _measure(previous, job, images, cache)
         results.append(
-            SliceResult(index=job.index, measures=measures, written=written, **statistics)
+            SliceResult(
+                index=job.index, measures=measures, written=written, **images.statistics[job.index]
+            )
         )
-        images.forget(previous)
+        images.forget_done(job)
         previous = job
     return results
 
@@ -98,43 +111,89 @@ class _SliceImages:
     def __init__(self, batch: StackBatch, cache: ResultCache) -> None:
         self.batch = batch
         self.cache = cache
+        self.statistics: dict[int, dict[str, float]] = {}
         self._images: dict[int, npt.NDArray[Any]] = {}
+        self._jobs = {job.index: job for job in (batch.previous, *batch.jobs) if job}
+        # Slabs that are still to be written, by target and first slice.
+        self._missing: set[tuple[int, int]] = set()
+        for n, target in enumerate(batch.targets):
+            for first in range(batch.jobs[0].index, batch.jobs[-1].index + 1, target.writer.depth):
+                if not self._find(target, first):
+                    self._missing.add((n, first))
 
-    def _key(self, job: SliceJob) -> str:
-        return content_key(SLICES, self.batch.token, job.index, job.key)
+    def _slab(self, target: StackTarget, first: int) -> range:
+        return range(first, min(first + target.writer.depth, target.writer.shape[0]))
 
-    def statistics(self, job: SliceJob) -> dict[str, float] | None:
-        """Return the statistics of a slice that is written, else None."""
-        record = self.cache.load_record(SLICES, self._key(job))
-        return None if record is None else {k: as_float(v) for k, v in record.items()}
+    def _key(self, target: StackTarget, first: int) -> str:
+        keys = [self._jobs[k].key for k in self._slab(target, first)]
+        return content_key(SLICES, target.token, first, *keys)
 
-    def write(self, job: SliceJob) -> dict[str, float]:
-        """Render and write a slice, and note that it is written."""
-        image = self.get(job)
-        self.batch.writer.write_slice(job.index, image)
-        statistics = {
-            "minimum": float(image.min()),
-            "maximum": float(image.max()),
-            "total": float(image.sum(dtype=np.float64)),
-            "squares": _sum_of_squares(image),
-        }
-        self.cache.save_record(SLICES, self._key(job), statistics)
-        return statistics
+    def _find(self, target: StackTarget, first: int) -> bool:
+        """Tell whether a slab is written; if so, take its statistics over."""
+        record = self.cache.load_record(SLICES, self._key(target, first)) or {}
+        slices = record.get("slices")
+        numbers = self._slab(target, first)
+        if not isinstance(slices, list) or len(slices) != len(numbers):
+            return False
+        found = [{name: as_float(value) for name, value in item.items()} for item in slices]
+        self.statistics.update(zip(numbers, found, strict=True))
+        return True
+
+    def write(self, job: SliceJob) -> bool:
+        """Write the slabs that a slice completes; tell whether the slice was missing in any."""
+        missing = False
+        for n, target in enumerate(self.batch.targets):
+            first = job.index - job.index % target.writer.depth
+            if (n, first) not in self._missing:
+                continue
+            missing = True
+            # Made in any case, so that no image is held longer than its slab takes.
+            self._note(job.index, self.get(job))
+            numbers = self._slab(target, first)
+            if job.index == numbers[-1]:
+                images = [self._images[k] for k in numbers]
+                slab = images[0][None] if len(images) == 1 else np.stack(images)
+                target.writer.write_slices(first, slab)
+                record = {"slices": [self.statistics[k] for k in numbers]}
+                self.cache.save_record(SLICES, self._key(target, first), record)
+                self._missing.discard((n, first))
+        return missing
+
+    def _note(self, index: int, image: npt.NDArray[Any]) -> None:
+        if index not in self.statistics:
+            self.statistics[index] = slice_statistics(image)
 
     def get(self, job: SliceJob) -> npt.NDArray[Any]:
         """Return the voxels of a slice."""
         if job.index not in self._images:
-            if self.statistics(job) is not None:
-                with MrcStack(self.batch.writer.path) as stack:
-                    self._images[job.index] = stack[job.index]
-            else:
-                self._images[job.index] = render_slice(job.sources, self.batch.render)
+            self._images[job.index] = self._read(job)
         return self._images[job.index]
 
-    def forget(self, job: SliceJob | None) -> None:
-        """Free the memory of a slice."""
-        if job is not None:
-            self._images.pop(job.index, None)
+    def _read(self, job: SliceJob) -> npt.NDArray[Any]:
+        # Formats with deep blocks would decode many slices for one; making one is faster.
+        for target in self.batch.targets:
+            if target.writer.depth == 1 and self._find(target, job.index):
+                with STACK_READERS[target.suffix](target.writer.path) as stack:
+                    return stack[job.index]
+        return render_slice(job.sources, self.batch.render)
+
+    def forget_done(self, job: SliceJob) -> None:
+        """Free the memory of slices that neither a slab nor the next comparison needs."""
+        needed = {job.index}
+        for n, first in self._missing:
+            needed.update(self._slab(self.batch.targets[n], first))
+        for index in [k for k in self._images if k not in needed]:
+            del self._images[index]
+
+
+def slice_statistics(image: npt.NDArray[Any]) -> dict[str, float]:
+    """Return minimum, maximum, total and sum of squares of an image (y, x) by name."""
+    return {
+        "minimum": float(image.min()),
+        "maximum": float(image.max()),
+        "total": float(image.sum(dtype=np.float64)),
+        "squares": _sum_of_squares(image),
+    }
 
 
 def _sum_of_squares(image: npt.NDArray[Any]) -> float:
@@ -177,110 +236,13 @@ def _measure(
     return {name: as_float(record[name]) for name in quality.metrics}
 
 
-@dataclass(frozen=True)
-class StackTarget:
-    """The file that is being written, and the token that its finished slices carry.
-
-    Attributes
-    ----------
-    writer : MrcStackWriter
-        Of the file under its temporary or, when complete, its final name.
-    token : str
-        A new file gets a new token, so no slice of a lost file counts as written.
-    final : pathlib.Path
-        Name of the finished stack.
-    key : str
-        Key of everything that the stack's bytes depend on.
-    """
-
-    writer: MrcStackWriter
-    token: str
-    final: Path
-    key: str
-
-    @property
-    def complete(self) -> bool:
-        """Whether the file has its final name already."""
-        return self.writer.path == self.final
-
-    @property
-    def missing_bytes(self) -> int:
-        """Space that the file still needs: what is written of it needs no more."""
-        if self.complete:
-            return 0
-        status = self.writer.path.stat()
-        # A file system that does not tell what it holds of a sparse file is taken at its word.
-        held = getattr(status, "st_blocks", 0) * 512
-        return max(status.st_size - held, 0)
-
-
-def open_target(
+def finish_target(
     cache: ResultCache,
-    final: Path,
-    key: str,
-    shape: tuple[int, int, int],
-    dtype: np.dtype[Any],
-    voxel_size_nm: tuple[float, float, float],
-    labels: Sequence[str],
-) -> StackTarget:
-    """Find the stack that an earlier run finished or began, or begin a new one.
-
-    Parameters
-    ----------
-    cache : ResultCache
-        Of the run folder.
-    final : pathlib.Path
-        Name of the finished stack.
-    key : str
-        Key of everything that the stack's bytes depend on.
-    shape : (int, int, int)
-        (z, y, x).
-    dtype : numpy.dtype
-        Type of a voxel.
-    voxel_size_nm : (float, float, float)
-        (z, y, x), nm.
-    labels : sequence of str
-        Lines for the file's header.
-
-    Raises
-    ------
-    AccessError
-        When the file cannot be made, for instance on a full disk.
-    """
-    folder = cache.folder / STACKS
-    partial = folder / f"{key}.partial"
-    record = cache.load_record(STACKS, key) or {}
-    token = str(record.get("token", ""))
-    finished = final.with_name(str(record.get("file") or final.name))
-    if token and record.get("identity") and _identity(finished) == record["identity"]:
-        if finished != final:
-            os.replace(finished, final)
-            cache.save_record(STACKS, key, record | {"file": final.name})
-        return StackTarget(MrcStackWriter(final, shape, dtype), token, final, key)
-    if token and partial.exists():
-        return StackTarget(MrcStackWriter(partial, shape, dtype), token, final, key)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for stale in folder.glob("*.partial"):
-            stale.unlink()
-    except OSError as error:
-        raise access_error(error, folder) from error
-    writer = MrcStackWriter.create(partial, shape, dtype, voxel_size_nm, labels)
-    token = uuid.uuid4().hex
-    cache.save_record(STACKS, key, {"token": token})
-    return StackTarget(writer, token, final, key)
-
-
-def _identity(path: Path) -> list[int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]
-
-
-def finish_target(cache: ResultCache, target: StackTarget, results: Sequence[SliceResult]) -> None:
-    """Write the statistics into the header and give the file its final name.
+    target: StackTarget,
+    results: Sequence[SliceResult],
+    voxel_size_nm: tuple[float, float, float] = (math.nan,) * 3,
+) -> None:
+    """Write the statistics into the header and give the stack its final name.
 
     Parameters
     ----------
@@ -290,28 +252,39 @@ def finish_target(cache: ResultCache, target: StackTarget, results: Sequence[Sli
         The stack; nothing happens when it is complete.
     results : sequence of SliceResult
         All slices, in order.
+    voxel_size_nm : (float, float, float)
+        (z, y, x), nm, for the files that go with the stack.
     """
     if target.complete:
         return
     if [r.index for r in results] != list(range(target.writer.shape[0])):
         raise RunError("slices are missing", path=target.final, found=f"{len(results)} slices")
-    n_voxels = float(np.prod(target.writer.shape, dtype=np.float64))
+    target.writer.finish(*overall_statistics(results, target.writer.shape))
+    path = target.writer.path
+    # The note precedes the rename: whichever of the two a crash spares, the next run understands.
+    record = {
+        "token": target.token,
+        "file": target.final.name,
+        "identity": stack_identity(path),
+    }
+    cache.save_record(STACKS, target.key, record)
+    write_companions(target.suffix, target.final, target.writer.shape, voxel_size_nm)
+    publish_stack(path, target.final)
+
+
+def overall_statistics(
+    results: Sequence[SliceResult], shape: tuple[int, int, int]
+) -> tuple[float, float, float, float]:
+    """Return minimum, maximum, mean and standard deviation of a stack from those of its slices."""
+    n_voxels = float(np.prod(shape, dtype=np.float64))
     mean = sum(r.total for r in results) / n_voxels
     variance = max(sum(r.squares for r in results) / n_voxels - mean**2, 0.0)
-    target.writer.finish(
+    return (
         min(r.minimum for r in results),
         max(r.maximum for r in results),
         mean,
         float(np.sqrt(variance)),
     )
-    path = target.writer.path
-    # The note precedes the rename: whichever of the two a crash spares, the next run understands.
-    record = {"token": target.token, "file": target.final.name, "identity": _identity(path)}
-    cache.save_record(STACKS, target.key, record)
-    try:
-        os.replace(path, target.final)
-    except OSError as error:
-        raise access_error(error, target.final) from error
 
 
 def slice_key(

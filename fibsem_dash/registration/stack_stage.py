@@ -12,24 +12,26 @@ import numpy.typing as npt
 
 from fibsem_dash.compute.executor import Executor, batch_size, batches_of
 from fibsem_dash.compute.progress import Monitor
-from fibsem_dash.errors import FormatError, ParameterError
-from fibsem_dash.io.tables import read_csv, write_csv
+from fibsem_dash.io.stack_files import WRITERS, companions
+from fibsem_dash.io.tables import write_csv
 from fibsem_dash.registration import boxes
 from fibsem_dash.registration.cache import content_key, file_identity
 from fibsem_dash.registration.canvas import Canvas, fit_canvas
 from fibsem_dash.registration.data_range import StackRange
 from fibsem_dash.registration.frames import FrameInfo, slice_distance_nm
 from fibsem_dash.registration.pairs import PairResult
+from fibsem_dash.registration.pyramid_stage import build_pyramids
 from fibsem_dash.registration.run_store import RunStore, check_space
 from fibsem_dash.registration.stack import (
     SliceJob,
     SliceResult,
     StackBatch,
     finish_target,
-    open_target,
     slice_key,
     write_batch,
 )
+from fibsem_dash.registration.stack_checks import load_brightness
+from fibsem_dash.registration.stack_target import StackTarget, discard_partials, open_target
 from fibsem_dash.registration.tables import quality_table
 from fibsem_dash.registration.warp import (
     RenderSettings,
@@ -38,7 +40,7 @@ from fibsem_dash.registration.warp import (
     output_dtype,
     output_range,
 )
-from fibsem_dash.settings import OutputSettings, RunSettings
+from fibsem_dash.settings import RunSettings
 from fibsem_dash.transforms.matrices import Array
 
 CLASS_NAMES = {
@@ -58,7 +60,7 @@ class StackSummary:
     Attributes
     ----------
     files : tuple of str
-        File names in the run folder: the stack and its quality table.
+        File names in the run folder: the stacks, what goes with them, and the quality table last.
     shape : (int, int, int)
         (z, y, x).
     dtype : str
@@ -77,6 +79,16 @@ class StackSummary:
     voxel_size_nm: tuple[float, float, float]
     z_source: str
     median_quality: dict[str, float]
+
+    @property
+    def stacks(self) -> tuple[str, ...]:
+        """File names of the stacks."""
+        return tuple(name for name in self.files if name.endswith(tuple(WRITERS)))
+
+    @property
+    def quality_table(self) -> str:
+        """File name of the quality table."""
+        return self.files[-1]
 
 
 @dataclass(frozen=True)
@@ -134,21 +146,50 @@ def write_stack(
         Told (stage, reused, computed).
     """
     plan = plan_stack(frames, matrices, levels, settings)
-    final = store.file(f"{plan.name}.mrc")
-    target = open_target(
-        store.cache, final, plan.key, plan.shape, plan.dtype, plan.voxel_size_nm, (plan.label,)
+    targets = tuple(
+        open_target(
+            store.cache,
+            store.file(f"{plan.name}.{name}"),
+            plan.key,
+            plan.shape,
+            plan.dtype,
+            plan.voxel_size_nm,
+            (plan.label,),
+        )
+        for name in settings.output.formats
     )
-    check_space(store.folder, target.missing_bytes)
+    discard_partials(store.cache, targets)
+    check_space(store.folder, sum(target.missing_bytes for target in targets))
+    results = _write_slices(store, plan, targets, settings, executor, monitor)
+    written = sum(r.written for r in results)
+    count("stack", len(results) - written, written)
+    monitor.finish("stack")
+    unfinished = [(t.writer, t.token) for t in targets if not t.complete]
+    build_pyramids(unfinished, executor, monitor, str(store.cache.folder))
+    for target in targets:
+        finish_target(store.cache, target, results, plan.voxel_size_nm)
+    return _summarise(store, plan, results, pairs, settings)
+
+
+def _write_slices(
+    store: RunStore,
+    plan: StackPlan,
+    targets: tuple[StackTarget, ...],
+    settings: RunSettings,
+    executor: Executor,
+    monitor: Monitor,
+) -> list[SliceResult]:
     monitor.start("stack", len(plan.jobs))
-    size = batch_size(len(plan.jobs), executor.n_workers)
+    # Depths are powers of two: batches of the greatest hold whole slabs of all formats.
+    depth = max(target.writer.depth for target in targets)
+    size = -(-batch_size(len(plan.jobs), executor.n_workers) // depth) * depth
     batches = [
         StackBatch(
             jobs=tuple(part),
             previous=plan.jobs[part[0].index - 1] if part[0].index else None,
             render=plan.render,
             quality=settings.quality,
-            writer=target.writer,
-            token=target.token,
+            targets=targets,
             cache_folder=str(store.cache.folder),
         )
         for part in batches_of(plan.jobs, size)
@@ -158,11 +199,7 @@ def write_stack(
         results += done
         monitor.advance("stack", len(done))
         monitor.tally("stack", reused=sum(not r.written for r in done))
-    results.sort(key=lambda r: r.index)
-    written = sum(r.written for r in results)
-    count("stack", len(results) - written, written)
-    finish_target(store.cache, target, results)
-    return _summarise(store, plan, results, pairs, settings)
+    return sorted(results, key=lambda r: r.index)
 
 
 def _summarise(
@@ -181,7 +218,7 @@ def _summarise(
         for name in metrics
     }
     return StackSummary(
-        files=(f"{plan.name}.mrc", quality),
+        files=(*output_files(plan.name, settings.output.formats), quality),
         shape=plan.shape,
         dtype=str(plan.dtype),
         voxel_size_nm=plan.voxel_size_nm,
@@ -248,6 +285,15 @@ def _render_key(render: RenderSettings) -> str:
     return content_key("render", values, render.canvas, flatten)
 
 
+def output_files(name: str, formats: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the stacks in the given formats and of the files that go with them."""
+    files: list[str] = []
+    for suffix in (f".{kind}" for kind in formats):
+        final = Path(f"{name}{suffix}")
+        files += [final.name, *(path.name for path in companions(suffix, final))]
+    return tuple(files)
+
+
 def _slice_jobs(
     frames: Sequence[FrameInfo],
     matrices: Array,
@@ -295,30 +341,6 @@ def _as_bounds(values: npt.NDArray[np.int64]) -> tuple[int, int, int, int]:
     return xi, xa, yi, ya
 
 
-def load_brightness(path: str) -> dict[int, tuple[float, float]]:
-    """Read the brightness correction: (scale, offset) by frame from a CSV file.
-
-    Raises
-    ------
-    FormatError
-        When columns are missing or hold other things than numbers.
-    """
-    if not path:
-        return {}
-    table = read_csv(path)
-    wanted = {"frame", "scale", "offset"}
-    if not wanted <= set(table.columns):
-        found = ", ".join(map(str, table.columns))
-        raise FormatError("no brightness correction", path=path, expected=wanted, found=found)
-    numbers = table[["frame", "scale", "offset"]]
-    if not all(dtype.kind in "if" for dtype in numbers.dtypes) or numbers.isna().any(axis=None):
-        raise FormatError("no brightness correction", path=path, expected="numbers in every row")
-    return {
-        int(frame): (float(scale), float(offset))
-        for frame, scale, offset in numbers.itertuples(index=False)
-    }
-
-
 def build_name(settings: RunSettings, dtype: np.dtype[np.generic]) -> str:
     """Build the stack's file name, without suffix, from the settings that shape it most."""
     solver, chain, output = settings.solver, settings.chain, settings.output
@@ -334,44 +356,3 @@ def build_name(settings: RunSettings, dtype: np.dtype[np.generic]) -> str:
         "padded" if output.pad else "",
     ]
     return "_".join(part for part in parts if part)
-
-
-def check_output(settings: RunSettings, frame_shape: tuple[int, int]) -> None:
-    """Find out before hours of work what would stop the last stage.
-
-    Parameters
-    ----------
-    settings : RunSettings
-        Uses output and quality.
-    frame_shape : (int, int)
-        Size (y, x) of a frame, px.
-
-    Raises
-    ------
-    ParameterError
-        When the evaluation box lies outside the frames.
-    FormatError, AccessError
-        When a file with corrections cannot be used.
-    """
-    load_flatten(settings.output.flatten_file)
-    load_brightness(settings.output.brightness_file)
-    stop = settings.quality.stop_box if settings.quality.sliding else None
-    boxes.box_bounds(2, frame_shape, settings.quality.box, stop_box=stop)
-
-
-def check_name(output: OutputSettings) -> None:
-    """Refuse a name that would leave the run folder.
-
-    Raises
-    ------
-    ParameterError
-        When `output.file_name` is not a plain file name.
-    """
-    if output.file_name and (
-        Path(output.file_name).name != output.file_name or output.file_name.startswith(".")
-    ):
-        raise ParameterError(
-            "output.file_name",
-            expected="a file name without folder or suffix",
-            found=output.file_name,
-        )

@@ -237,7 +237,11 @@ class OutputSettings:
     """Pixels of the registered stack and the files that hold them."""
 
     file_name: str = setting("", "File name without suffix; empty builds one from the settings")
-    formats: tuple[str, ...] = setting(("mrc",), "Files to write", choices=("mrc",))
+    formats: tuple[str, ...] = setting(
+        ("mrc",),
+        "Files to write: MRC, OME-Zarr, BigDataViewer HDF5 with its XML, TIFF stack",
+        choices=("mrc", "zarr", "h5", "tif"),
+    )
     perform_transformation: bool = setting(True, "Off: write the frames where they lie")
     order: int = setting(
         1, "Interpolation: 0 nearest, 1 linear, 2-5 splines, sharper and slower", bounds=(0, 5)

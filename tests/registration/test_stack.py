@@ -20,12 +20,11 @@ from fibsem_dash.registration.stack import (
     SliceJob,
     SliceResult,
     StackBatch,
-    StackTarget,
     finish_target,
-    open_target,
     slice_key,
     write_batch,
 )
+from fibsem_dash.registration.stack_target import StackTarget, open_target
 from fibsem_dash.registration.warp import RenderSettings, SourceFrame
 from fibsem_dash.settings import QualitySettings
 
@@ -57,8 +56,7 @@ class Case:
             previous=self.jobs[first - 1] if first else None,
             render=RenderSettings(Canvas(SHAPE), self.dtype),
             quality=QualitySettings(nmi_bins=64),
-            writer=target.writer,
-            token=target.token,
+            targets=(target,),
             cache_folder=str(self.cache.folder),
         )
         return write_batch(batch)
@@ -192,7 +190,7 @@ def test_a_crash_before_the_last_rename_is_made_good(
     target = case.target()
     results = case.write(target, 0, 7)
     with monkeypatch.context() as patch:
-        patch.setattr("fibsem_dash.registration.stack.os.replace", fail_on(target.final))
+        patch.setattr("os.replace", fail_on(target.final))
         with pytest.raises(AccessError):
             finish_target(case.cache, target, results)
     assert not any(r.written for r in case.run(3))
