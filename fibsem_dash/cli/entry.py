@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from fibsem_dash._version import __version__
 from fibsem_dash.cli import (
+    compare,
     convert,
     demo,
     evaluate,
@@ -17,6 +18,7 @@ from fibsem_dash.cli import (
     noise,
     phantom,
     register,
+    report,
     serve,
     settings,
     snapshot,
@@ -26,7 +28,10 @@ from fibsem_dash.compute.progress import Cancelled
 from fibsem_dash.errors import FibsemDashError, ParameterError
 
 EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_FAILED_PAIRS, EXIT_STOPPED = 0, 1, 2, 3, 130
-"""Exit codes: everything finished; an error; a usage error; frames or pairs failed; Ctrl-C."""
+"""Exit codes: everything finished; an error; a usage error; frames or pairs failed; Ctrl-C.
+
+4 is `fibsem_dash.quality.EXIT_GATES`: a gate is not passed.
+"""
 
 COMMANDS = (
     demo,
@@ -41,6 +46,8 @@ COMMANDS = (
     phantom,
     register,
     evaluate,
+    compare,
+    report,
     settings,
 )
 """Modules of the subcommands, each with `add_parser` and `run`."""
@@ -51,7 +58,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fibsem-dash",
         description="Inspect, register and evaluate FIB-SEM image stacks.",
-        epilog="Exit codes: 0 finished, 1 error, 2 usage error, 3 frames or pairs failed, "
+        epilog="Exit codes: 0 finished, 1 error, 2 usage error, 3 frames or pairs failed, 4 a "
+        "gate is not passed, "
         "130 stopped by Ctrl-C.",
     )
     parser.add_argument("--version", action="version", version=f"fibsem-dash {__version__}")

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from fibsem_dash.cli.compare import write_report
 from fibsem_dash.cli.options import add_compute_options, add_settings_options, settings_from
 from fibsem_dash.cli.terminal import TerminalMonitor
 from fibsem_dash.compute.cluster import open_executor
@@ -92,7 +93,10 @@ def run_registration(
 
         print(f"{len(paths)} frames, {executor.description}", file=sys.stderr)
         summary = Registration(paths, out, settings, executor, monitor).run()
+    report = write_report(out)
     _report(out, summary)
+    if report:
+        print(f"Report     {report}")
     return summary
 
 

@@ -97,14 +97,24 @@ def resampled_statistics(
     means, medians = np.empty((n_resamples, k)), np.empty((n_resamples, k))
     # Single precision halves the memory traffic; it costs the seventh digit of an interval.
     single = np.ascontiguousarray(series, np.float32)
+    ring = np.concatenate([single, single[:, : length - 1]], axis=1)
     offset = np.arange(length, dtype=np.int32)
     step = max(1, CELLS_AT_ONCE // (n * k))
     for begin in range(0, n_resamples, step):
         part = slice(begin, min(begin + step, n_resamples))
         starts = rng.integers(0, n, (part.stop - begin, n_blocks), dtype=np.int32)
-        places = (starts[:, :, None] + offset).reshape(len(starts), -1)[:, :n] % n
+        places = (starts[:, :, None] + offset).reshape(len(starts), -1)[:, :n]
         for row in range(k):
-            drawn = single[row][places]
+            drawn = ring[row][places]
             means[part, row] = drawn.mean(1, dtype=np.float64)
-            medians[part, row] = np.median(drawn, axis=1, overwrite_input=True)
+            medians[part, row] = _medians(drawn)
     return means, medians
+
+
+def _medians(rows: npt.NDArray[np.float32]) -> Array:
+    """Return the median of each row; the rows are sorted in part. np.median takes 10 times."""
+    n = rows.shape[1]
+    # NumPy is fast for one position only; below it lie the smaller half, unordered.
+    rows.partition(n // 2, axis=1)
+    upper: Array = rows[:, n // 2].astype(np.float64)
+    return upper if n % 2 else (upper + rows[:, : n // 2].max(1)) / 2
