@@ -44,7 +44,9 @@ def quality_plots(tables: Sequence[QualityTable]) -> PlotGroup | None:
             panels.append(Panel(f"{name}: {metric.title}", _axis(name), curves))
     if not panels or not len(frames):
         return None
-    return PlotGroup("quality", frames, tuple(panels), shared=True, xlabel="Slice", link="slice")
+    return PlotGroup(
+        "quality", frames, tuple(panels), shared=len(tables) > 1, xlabel="Slice", link="slice"
+    )
 
 
 def _axis(name: str) -> str:

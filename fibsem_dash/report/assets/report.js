@@ -6,6 +6,8 @@
   let robust = true;
   let zooming = false;
 
+  // Frames are whole numbers.
+  const steps = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((p) => [p, 2 * p, 5 * p]);
   const variable = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const isDark = () => root.dataset.theme === "dark";
   // Black is the eighth colour of the palette and needs its opposite on a dark page.
@@ -40,7 +42,8 @@
 
   // As many decimals as tell neighbouring ticks apart.
   const ticks = (u, splits, axis, space, step) => {
-    const decimals = Math.min(12, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
+    let decimals = 0;
+    for (let s = step; decimals < 12 && Math.abs(s - Math.round(s)) > 1e-6 * s; s *= 10) decimals++;
     return splits.map((v) => (v === null ? "" : v.toFixed(decimals).replace("-", "\u2212")));
   };
 
@@ -56,7 +59,7 @@
     };
     const width = (u, values) => 18 + 7 * Math.max(4, ...(values || []).map((v) => v.length));
     return [
-      { ...common, label: group.xlabel, labelSize: 18, size: 30 },
+      { ...common, label: group.xlabel, labelSize: 18, size: 30, incrs: steps },
       { ...common, label: panel.ylabel, labelSize: 20, size: width },
     ];
   }
@@ -142,13 +145,14 @@
     document.querySelectorAll(`.legend[data-group="${group.id}"] .key`).forEach((key) => {
       if (key.dataset.name === name) key.classList.toggle("off");
     });
+    focus(group, panel, k, true);
   }
 
   function focus(group, panel, k, on) {
     const name = panel.series[k].name;
     for (const p of related(group, panel)) {
       const at = p.panel.series.findIndex((s) => s.name === name);
-      if (p.u && at >= 0) p.u.setSeries(on ? at + 1 : null, { focus: on });
+      if (p.u && at >= 0) p.u.setSeries(on && !p.hidden[at] ? at + 1 : null, { focus: true });
     }
   }
 
@@ -180,7 +184,7 @@
     const x = expand(group.x);
     if (group.shared) addLegend(place, group);
     for (const panel of group.panels) {
-      const card = element("figure", "plot");
+      const card = element("figure", group.shared ? "plot shared" : "plot");
       const head = element("figcaption");
       head.append(element("strong", "", panel.title));
       const canvas = element("div", "canvas");
