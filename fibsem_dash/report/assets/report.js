@@ -21,11 +21,11 @@
 
   const expand = (x) => (Array.isArray(x) ? x : Array.from({ length: x.n }, (_, k) => x.start + k));
 
-  const shown = (v) => {
+  const shown = (v, digits) => {
     if (v === null || v === undefined) return "–";
     const size = Math.abs(v);
     if (size !== 0 && (size < 1e-3 || size >= 1e7)) return v.toExponential(3);
-    return String(Number(v.toPrecision(7)));
+    return String(Number(v.toPrecision(digits)));
   };
 
   function limits(panel) {
@@ -125,7 +125,7 @@
         const at = u.cursor.idx;
         const none = at === null || at === undefined;
         frame.textContent = none ? "" : `${group.xlabel.split(" ")[0].toLowerCase()} ${u.data[0][at]}`;
-        values.forEach((v, k) => (v.value.textContent = none ? "" : shown(u.data[k + 1][at])));
+        values.forEach((v, k) => (v.value.textContent = none ? "" : shown(u.data[k + 1][at], group.shared ? 4 : 7)));
       },
     };
   }
