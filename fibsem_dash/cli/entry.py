@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from fibsem_dash._version import __version__
 from fibsem_dash.cli import (
+    compare,
     convert,
     demo,
     evaluate,
@@ -18,6 +19,7 @@ from fibsem_dash.cli import (
     noise,
     phantom,
     register,
+    report,
     serve,
     settings,
     snapshot,
@@ -28,7 +30,10 @@ from fibsem_dash.compute.progress import Cancelled
 from fibsem_dash.errors import FibsemDashError, ParameterError
 
 EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_FAILED_PAIRS, EXIT_STOPPED = 0, 1, 2, 3, 130
-"""Exit codes: everything finished; an error; a usage error; frames or pairs failed; Ctrl-C."""
+"""Exit codes: everything finished; an error; a usage error; frames or pairs failed; Ctrl-C.
+
+4 is `fibsem_dash.quality.EXIT_GATES`: a gate is not passed.
+"""
 
 COMMANDS = (
     demo,
@@ -44,6 +49,8 @@ COMMANDS = (
     register,
     evaluate,
     jobs,
+    compare,
+    report,
     settings,
 )
 """Modules of the subcommands, each with `add_parser` and `run`."""
@@ -54,7 +61,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fibsem-dash",
         description="Inspect, register and evaluate FIB-SEM image stacks.",
-        epilog="Exit codes: 0 finished, 1 error, 2 usage error, 3 frames or pairs failed, "
+        epilog="Exit codes: 0 finished, 1 error, 2 usage error, 3 frames or pairs failed, 4 a "
+        "gate is not passed, "
         "130 stopped by Ctrl-C.",
     )
     parser.add_argument("--version", action="version", version=f"fibsem-dash {__version__}")

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from fibsem_dash.cli.compare import write_report
 from fibsem_dash.cli.job_process import command_monitor, open_workers
 from fibsem_dash.cli.options import add_compute_options, add_settings_options, settings_from
 from fibsem_dash.compute.cluster import open_executor
@@ -95,7 +96,10 @@ def run_registration(
         summary = Registration(paths, out, settings, executor, monitor).run()
     if isinstance(monitor, JobMonitor):
         monitor.settle_problems(summary.n_problems)
+    report = write_report(out)
     _report(out, summary)
+    if report:
+        print(f"Report     {report}")
     return summary
 
 

@@ -11,7 +11,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import openpyxl
@@ -49,6 +49,8 @@ _OTHER_NAMES = {
 _LIKE_A_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _CREATED = datetime.datetime(2000, 1, 1)
 _LONGEST_SHEET_NAME = 31
+LARGEST_UNPACKED_BYTES = 500_000_000
+"""XLSX files that unpack to more than this are not read."""
 
 
 def write_csv(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
@@ -107,13 +109,15 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
+def read_csv(path: str | os.PathLike[str], content: bytes | None = None) -> pd.DataFrame:
     """Read a table that `write_csv` wrote.
 
     Parameters
     ----------
     path : path-like
         The file.
+    content : bytes, optional
+        What the file holds, where it came by another way than the disk; `path` then only names it.
 
     Returns
     -------
@@ -128,7 +132,8 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         The file is missing or may not be read.
     """
     try:
-        with reading(path), Path(path).open(newline="", encoding="utf-8-sig") as file:
+        with reading(path), _open(path, content) as binary:
+            file = io.TextIOWrapper(binary, newline="", encoding="utf-8-sig")
             rows = [row for row in csv.reader(file) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise _not_a_table(path, str(error)) from error
@@ -142,6 +147,10 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     table = pd.DataFrame(columns)
     table.columns = pd.Index(names)
     return table
+
+
+def _open(path: str | os.PathLike[str], content: bytes | None) -> BinaryIO:
+    return Path(path).open("rb") if content is None else io.BytesIO(content)
 
 
 def _not_a_table(path: str | os.PathLike[str], found: str) -> FormatError:
@@ -235,7 +244,7 @@ def _sheet_name(name: str, taken: set[str]) -> str:
     return result
 
 
-def read_quality(path: str | os.PathLike[str]) -> pd.DataFrame:
+def read_quality(path: str | os.PathLike[str], content: bytes | None = None) -> pd.DataFrame:
     """Read a table of registration quality of any known form, as data only.
 
     Known are our CSV, the CSV of 2022 (``Image NSAD, Image NCC, Image MI`` with or without Frame,
@@ -245,13 +254,16 @@ def read_quality(path: str | os.PathLike[str]) -> pd.DataFrame:
     ----------
     path : path-like
         A .csv or .xlsx file.
+    content : bytes, optional
+        What the file holds, where it was uploaded; `path` then only names it.
 
     Returns
     -------
     pandas.DataFrame
         Those of `QUALITY_COLUMNS` that the file holds, in that order. Always with `frame`, the
         number of the second frame of a pair, counted from 1 where the file has none. Counts and
-        box edges are whole numbers.
+        box edges are whole numbers. ``attrs["form"]`` is "CSV", "XLSX", "CSV of 2022" or "XLSX of
+        2025".
 
     Raises
     ------
@@ -262,9 +274,9 @@ def read_quality(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     suffix = Path(path).suffix.lower()
     if suffix == ".csv":
-        table = read_csv(path)
+        table = read_csv(path, content)
     elif suffix in (".xlsx", ".xlsm"):
-        table = _read_sheet(Path(path), QUALITY_SHEET)
+        table = _read_sheet(Path(path), QUALITY_SHEET, content)
     else:
         raise FormatError(
             "This is not a table of registration quality",
@@ -287,7 +299,15 @@ def read_quality(path: str | os.PathLike[str]) -> pd.DataFrame:
     if "frame" not in table:
         table.insert(0, "frame", np.arange(1, len(table) + 1))
     chosen = [name for name in QUALITY_COLUMNS if name in table]
-    return pd.DataFrame({name: _numbers(table[name], path) for name in chosen})
+    result = pd.DataFrame({name: _numbers(table[name], path) for name in chosen})
+    result.attrs["form"] = _form(suffix, names)
+    return result
+
+
+def _form(suffix: str, names: list[str]) -> str:
+    if suffix == ".csv":
+        return "CSV of 2022" if any(name.startswith("Image ") for name in names) else "CSV"
+    return "XLSX" if "frame" in names else "XLSX of 2025"
 
 
 def _numbers(column: pd.Series[Any], path: str | os.PathLike[str]) -> pd.Series[Any]:
@@ -306,9 +326,10 @@ def _numbers(column: pd.Series[Any], path: str | os.PathLike[str]) -> pd.Series[
     return numbers
 
 
-def _read_sheet(path: Path, name: str) -> pd.DataFrame:
+def _read_sheet(path: Path, name: str, content: bytes | None) -> pd.DataFrame:
     try:
-        with reading(path), path.open("rb") as file:
+        with reading(path), _open(path, content) as file:
+            _check_unpacked_size(file)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             try:
                 rows = [list(row) for row in book[name].iter_rows(values_only=True)]
@@ -335,3 +356,12 @@ def _read_sheet(path: Path, name: str) -> pd.DataFrame:
     filled = [row for row in rows if any(cell is not None for cell in row)]
     heading = ["" if cell is None else str(cell) for cell in filled[0]] if filled else []
     return pd.DataFrame(filled[1:], columns=pd.Index(heading))
+
+
+def _check_unpacked_size(file: BinaryIO) -> None:
+    # A small archive can hold gigabytes of blanks.
+    with zipfile.ZipFile(file) as archive:
+        size = sum(item.file_size for item in archive.infolist())
+    if size > LARGEST_UNPACKED_BYTES:
+        raise ValueError(f"{size / 1e6:.0f} MB when unpacked")
+    file.seek(0)

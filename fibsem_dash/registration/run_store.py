@@ -103,7 +103,8 @@ class RunStore:
         outputs = [Path(name).name for name in self.read().get("outputs", [])]
         try:
             shutil.rmtree(self.cache.folder, ignore_errors=True)
-            for name in ("frames.csv", "pairs.csv", "transforms.csv", *outputs, "run.json"):
+            tables = ("frames.csv", "pairs.csv", "transforms.csv")
+            for name in (*tables, "report.html", *outputs, "run.json"):
                 remove_stack(self.file(name))
         except OSError as error:
             raise access_error(error, self.folder) from error
