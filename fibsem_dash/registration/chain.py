@@ -250,8 +250,8 @@ def refit_shifts(linear: Array, pairs: PairTable, mode: str = "exact") -> Array:
         Shifts, px.
     """
     n = len(linear)
-    src, dst = np.asarray(pairs.mean_src), np.asarray(pairs.mean_dst)
-    good = np.isfinite(src).all(1) & np.isfinite(dst).all(1)
+    src, dst = pairs.mean_src, pairs.mean_dst
+    good: npt.NDArray[np.bool_] = np.isfinite(src).all(1) & np.isfinite(dst).all(1)
     shift = np.zeros((n, 2))
     if mode == "first_order":
         step = _times(linear[:-1], dst) - _times(linear[1:], src)
@@ -259,7 +259,7 @@ def refit_shifts(linear: Array, pairs: PairTable, mode: str = "exact") -> Array:
         return shift
     # In reference coordinates, u_j = S_j^-1 t_j, the recurrence is a plain sum; a failed pair keeps
     # t, not u, and so begins a new sum.
-    inverse = np.linalg.inv(linear)
+    inverse: Array = np.linalg.inv(linear).astype(np.float64, copy=False)
     step = _times(inverse[1:], dst) - _times(inverse[:-1], src)
     edges = np.flatnonzero(np.diff(good)) + 1
     starts = [0, *edges.tolist(), n - 1] if n > 1 else []

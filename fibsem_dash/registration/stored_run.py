@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fibsem_dash.errors import FibsemDashError, FormatError, RunError
-from fibsem_dash.io import open_frame
 from fibsem_dash.io.tables import read_csv
 from fibsem_dash.registration.cache import ResultCache
 from fibsem_dash.registration.data_range import StackRange, combine_ranges
 from fibsem_dash.registration.edits import RunEdits, run_edits
-from fibsem_dash.registration.frames import FOV_COLUMNS, TELEMETRY, FrameInfo, tell_apart
+from fibsem_dash.registration.frames import (
+    FOV_COLUMNS,
+    TELEMETRY,
+    FrameInfo,
+    inspect_frame,
+    tell_apart,
+)
 from fibsem_dash.registration.keypoints import KeyPointJob, keypoint_job
 from fibsem_dash.registration.run_store import RunStore
 from fibsem_dash.settings import DataRangeSettings, RunSettings, from_dict
@@ -40,7 +45,7 @@ class StoredRun:
     edits : RunEdits
         What edits.json holds now.
     frames : tuple of FrameInfo
-        The input list. Size and type of the pixels are those of the first usable frame.
+        The input list. What all frames share comes from the first readable one.
     table : pandas.DataFrame
         frames.csv.
     """
@@ -143,18 +148,20 @@ def _frames(
 ) -> tuple[FrameInfo, ...]:
     columns = [c for c in (*TELEMETRY, *FOV_COLUMNS) if c in table]
     telemetry = table[columns].to_dict("records")
-    usable = np.isfinite(table["min"].to_numpy(np.float64))
-    shape, dtype, detectors, pixel, dark = _geometry(identities, usable)
+    usable = np.flatnonzero(np.isfinite(table["min"].to_numpy(np.float64)))
+    # The inspection has seen to it that all used frames are alike.
+    alike = _first_readable([identities[int(k)][0] for k in usable])
     infos = [
         FrameInfo(
             index=k,
             path=path,
             identity=(os.path.basename(path), size, mtime),
-            shape=shape,
-            dtype=dtype,
-            detectors=detectors,
-            pixel_size_nm=pixel,
-            dark_counts=dark,
+            shape=alike.shape,
+            dtype=alike.dtype,
+            detectors=alike.detectors,
+            pixel_size_nm=alike.pixel_size_nm,
+            z_step_nm=alike.z_step_nm,
+            dark_counts=alike.dark_counts,
             telemetry={str(name): float(value) for name, value in telemetry[k].items()},
         )
         for k, (path, size, mtime) in enumerate(identities)
@@ -162,13 +169,6 @@ def _frames(
     return tuple(tell_apart(infos))
 
 
-def _geometry(identities: Sequence[tuple[str, int, int]], usable: Any) -> tuple[Any, ...]:
-    # The inspection has seen to it that all used frames are alike.
-    for k in np.flatnonzero(usable):
-        try:
-            frame = open_frame(identities[k][0])
-        except FibsemDashError:
-            continue
-        dark = dict(frame.dark_counts)
-        return frame.shape, str(frame.dtype), frame.detectors, frame.pixel_size_nm, dark
-    return (0, 0), "", (), float("nan"), {}
+def _first_readable(paths: Sequence[str]) -> FrameInfo:
+    infos = (inspect_frame(0, path) for path in paths)
+    return next((info for info in infos if info.usable), FrameInfo(0, "", ("", 0, 0)))
