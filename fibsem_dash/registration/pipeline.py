@@ -22,10 +22,11 @@ from fibsem_dash.compute.progress import Cancelled, Monitor, SilentMonitor
 from fibsem_dash.errors import RunError
 from fibsem_dash.io.tables import write_csv
 from fibsem_dash.registration import bridging, data_range, frames, keypoints, tables
-from fibsem_dash.registration.chain import ChainResult, PairTable, build_chain, fov_trend
+from fibsem_dash.registration.chain import ChainResult, build_chain
+from fibsem_dash.registration.chain_input import fov_trend_of, pair_table
 from fibsem_dash.registration.data_range import StackRange
 from fibsem_dash.registration.edits import RunEdits, frame_names, run_edits, write_edits
-from fibsem_dash.registration.frames import FOV_COLUMNS, FrameInfo
+from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.pair_tasks import estimate_tasks, pair_tasks
 from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.registration.run_store import (
@@ -44,7 +45,6 @@ from fibsem_dash.registration.stack_stage import (
 from fibsem_dash.registration.summary import RunSummary
 from fibsem_dash.settings import RunSettings, to_dict
 from fibsem_dash.transforms import get_model
-from fibsem_dash.transforms.matrices import Array
 
 FEW_HEADERS = 200
 """Frames whose headers this process reads by itself."""
@@ -367,14 +367,9 @@ class Registration:
 
     def build_chain(self) -> ChainResult:
         """Compute the position of every frame from the pair transforms."""
-        shape = (len(self.pairs),)
-        table = PairTable(
-            matrices=np.array([p.matrix for p in self.pairs]).reshape(*shape, 3, 3),
-            mean_src=np.array([p.mean_src for p in self.pairs]).reshape(*shape, 2),
-            mean_dst=np.array([p.mean_dst for p in self.pairs]).reshape(*shape, 2),
-        )
         self.monitor.start("chain", 1)
-        self.chain = build_chain(table, self.settings.chain, self._fov_trend())
+        trend = fov_trend_of([self.frames[k] for k in self.kept])
+        self.chain = build_chain(pair_table(self.pairs), self.settings.chain, trend)
         for text in self.chain.warnings:
             self._tell(text)
         write_csv(
@@ -390,12 +385,6 @@ class Registration:
         )
         self.monitor.advance("chain")
         return self.chain
-
-    def _fov_trend(self) -> Array | None:
-        centres = np.array(
-            [[self.frames[k].telemetry.get(c, np.nan) for c in FOV_COLUMNS] for k in self.kept]
-        )
-        return fov_trend(centres) if np.isfinite(centres).all() else None
 
     def write_stack(self) -> StackSummary:
         """Warp, write and measure all slices."""

@@ -72,7 +72,7 @@ class PlaneRequest:
     axis: Literal["xz", "yz"] = "xz"
     position: int = 0
     z_step: int = 1
-    max_width: int = 2048
+    max_width: int = 4096
     before: bool = False
 
 

@@ -101,7 +101,7 @@ class _SliceImages:
         self._images: dict[int, npt.NDArray[Any]] = {}
 
     def _key(self, job: SliceJob) -> str:
-        return content_key(SLICES, self.batch.token, job.index, job.key)
+        return _written_key(self.batch.token, job)
 
     def statistics(self, job: SliceJob) -> dict[str, float] | None:
         """Return the statistics of a slice that is written, else None."""
@@ -135,6 +135,34 @@ class _SliceImages:
         """Free the memory of a slice."""
         if job is not None:
             self._images.pop(job.index, None)
+
+
+def _written_key(token: str, job: SliceJob) -> str:
+    return content_key(SLICES, token, job.index, job.key)
+
+
+def missing_slices(cache: ResultCache, final: Path, key: str, jobs: Sequence[SliceJob]) -> int:
+    """Count the slices that would be written: `open_target` and `write_batch` without writing.
+
+    Parameters
+    ----------
+    cache : ResultCache
+        Of the run folder.
+    final : pathlib.Path
+        Name of the finished stack.
+    key : str
+        Key of everything that the stack's bytes depend on.
+    jobs : sequence of SliceJob
+        All slices.
+    """
+    record = cache.load_record(STACKS, key) or {}
+    token = str(record.get("token", ""))
+    finished = final.with_name(str(record.get("file") or final.name))
+    whole = bool(record.get("identity")) and _identity(finished) == record["identity"]
+    if not token or not (whole or (cache.folder / STACKS / f"{key}.partial").exists()):
+        return len(jobs)
+    paths = (cache.path(SLICES, _written_key(token, job), ".json") for job in jobs)
+    return sum(not path.exists() for path in paths)
 
 
 def _sum_of_squares(image: npt.NDArray[Any]) -> float:

@@ -23,6 +23,7 @@ from fibsem_dash.registration.frames import (
 )
 from fibsem_dash.registration.keypoints import KeyPointJob, keypoint_job
 from fibsem_dash.registration.run_store import RunStore
+from fibsem_dash.registration.tables import MATRIX_COLUMNS
 from fibsem_dash.settings import DataRangeSettings, RunSettings, from_dict
 from fibsem_dash.transforms.matrices import Array
 
@@ -92,6 +93,17 @@ class StoredRun:
         """Return the grey levels of the stack; with other smoothing where settings are given."""
         low, high = (self.table[name].to_numpy(np.float64) for name in ("min", "max"))
         return combine_ranges(low, high, settings or self.settings.data_range)
+
+    def final_matrices(self) -> tuple[list[int], Array] | None:
+        """Return the frames that transforms.csv places, and their ``C_j``; None without it."""
+        path = self.store.file("transforms.csv")
+        if not path.exists():
+            return None
+        table = read_csv(path)
+        used = table[table["status"] == "ok"]
+        matrices = np.tile(np.eye(3), (len(used), 1, 1))
+        matrices[:, :2] = used[list(MATRIX_COLUMNS)].to_numpy(np.float64).reshape(-1, 2, 3)
+        return [int(k) for k in used["frame"]], matrices
 
     def keypoint_jobs(self, levels: StackRange, settings: RunSettings) -> dict[int, KeyPointJob]:
         """Return the keys of the key points of all measured frames."""
