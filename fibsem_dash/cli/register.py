@@ -194,11 +194,14 @@ def _dry_run(paths: Any, settings: RunSettings, arguments: argparse.Namespace) -
         planned.inspect()
     used = [f for f in planned.frames if f.usable]
     print("Timing one pair ...", file=sys.stderr)
-    told = forecast(used, settings, max(n_workers, 1))
+    told = forecast(used, settings, n_workers, arguments.out)
     height, width = used[0].shape
     print(f"Frames     {len(used)} of {len(paths)} usable, {width} x {height} px, {used[0].dtype}")
     print(f"Time       about {format_duration(told.seconds)} on {max(n_workers, 1)} workers")
     print(f"Memory     about {format_bytes(told.worker_bytes)} per worker")
     disk = f"{format_bytes(told.stack_bytes)} stack, {format_bytes(told.cache_bytes)} cache"
     print(f"Disk       about {disk} in {arguments.out}")
+    if told.free_bytes is not None:
+        note = "" if told.fits else ": not enough"
+        print(f"Free       {format_bytes(told.free_bytes)}{note}")
     return 0

@@ -251,7 +251,7 @@ def refit_shifts(linear: Array, pairs: PairTable, mode: str = "exact") -> Array:
     """
     n = len(linear)
     src, dst = pairs.mean_src, pairs.mean_dst
-    good: npt.NDArray[np.bool_] = np.isfinite(src).all(1) & np.isfinite(dst).all(1)
+    good = np.asarray(np.isfinite(np.hstack([src, dst])).all(axis=-1))
     shift = np.zeros((n, 2))
     if mode == "first_order":
         step = _times(linear[:-1], dst) - _times(linear[1:], src)

@@ -294,7 +294,8 @@ class _Work:
         for k in slices:
             if stop():
                 break
-            total = np.mean([self._warped(j) for j in self.groups[k]], axis=0, dtype=np.float32)
+            parts = [self._warped(j) for j in self.groups[k]]
+            total = np.sum(parts, axis=0) * np.float32(1 / len(parts))
             line = cast(total, self.render).ravel()
             flipped = self.render.flip_y and not self.along_x
             result[k] = line[::-1] if flipped else line
