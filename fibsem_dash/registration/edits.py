@@ -31,6 +31,9 @@ RETRY_GROUPS = ("sift", "matching", "solver")
 SOURCES = ("sift", "manual", "retried", "accepted")
 """How the transform of a pair came to be: column `source` of pairs.csv."""
 
+BY_HAND = "excluded by hand"
+"""Why a frame is left out that the edits exclude."""
+
 Rows = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
@@ -93,6 +96,13 @@ class RunEdits:
 
     def __bool__(self) -> bool:
         return bool(self.excluded or self.pairs)
+
+    def applied_to(self, paths: Sequence[str | os.PathLike[str]]) -> tuple[list[int], list[str]]:
+        """Return the numbers of the frames to leave out, and the names that no frame has."""
+        numbers = {name: k for k, name in enumerate(frame_names(paths))}
+        named = {*self.excluded, *(n for p in self.pairs for n in (p.first, p.second))}
+        chosen = sorted(numbers[name] for name in self.excluded if name in numbers)
+        return chosen, sorted(named - numbers.keys())
 
     def find(self, first: str, second: str) -> PairEdit | None:
         """Return what was decided about a pair, if anything."""

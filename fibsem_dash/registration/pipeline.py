@@ -25,7 +25,7 @@ from fibsem_dash.registration import bridging, data_range, frames, keypoints, ta
 from fibsem_dash.registration.chain import ChainResult, build_chain
 from fibsem_dash.registration.chain_input import fov_trend_of, pair_table
 from fibsem_dash.registration.data_range import StackRange
-from fibsem_dash.registration.edits import RunEdits, frame_names, run_edits, write_edits
+from fibsem_dash.registration.edits import BY_HAND, RunEdits, run_edits, write_edits
 from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.pair_tasks import estimate_tasks, pair_tasks
 from fibsem_dash.registration.pairs import PairResult
@@ -48,9 +48,6 @@ from fibsem_dash.transforms import get_model
 
 FEW_HEADERS = 200
 """Frames whose headers this process reads by itself."""
-
-BY_HAND = "excluded by hand"
-"""Why a frame is left out that the edits exclude."""
 
 
 class Registration:
@@ -267,12 +264,10 @@ class Registration:
 
     def _leave_out(self) -> None:
         self.edits = self._read_edits()
-        numbers = {name: k for k, name in enumerate(frame_names(self.paths))}
-        named = [*self.edits.excluded, *(n for p in self.edits.pairs for n in (p.first, p.second))]
-        unknown = sorted(set(named) - set(numbers))
+        chosen, unknown = self.edits.applied_to(self.paths)
         if unknown:
             self._tell(f"edits of frames that are not in the input list: {', '.join(unknown)}")
-        for index in sorted(numbers[n] for n in self.edits.excluded if n in numbers):
+        for index in chosen:
             if index not in self.excluded:
                 self._exclude(index, BY_HAND)
 

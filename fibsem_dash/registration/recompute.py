@@ -15,7 +15,7 @@ from fibsem_dash.registration.chain import build_chain
 from fibsem_dash.registration.chain_input import fov_trend_of, pair_table
 from fibsem_dash.registration.data_range import KIND as RANGES
 from fibsem_dash.registration.data_range import range_key
-from fibsem_dash.registration.edits import RunEdits, frame_names
+from fibsem_dash.registration.edits import RunEdits
 from fibsem_dash.registration.frames import FrameInfo, inspect_batch, tell_apart
 from fibsem_dash.registration.keypoints import KIND as KEYPOINTS
 from fibsem_dash.registration.keypoints import KeyPointJob
@@ -98,8 +98,7 @@ def recompute_count(
     settings = settings or stored.settings
     stored = replace(stored, frames=_as_they_are(stored.frames))
     ranges = _missing_ranges(stored, settings)
-    numbers = {name: k for k, name in enumerate(frame_names(stored.paths))}
-    left_out = {numbers[name] for name in edits.excluded if name in numbers}
+    left_out = set(edits.applied_to(stored.paths)[0])
     kept = [k for k in stored.measured if k not in left_out]
     if ranges:
         # Nothing is known of what follows: other grey levels give other key points.
