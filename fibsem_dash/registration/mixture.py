@@ -53,7 +53,8 @@ class DetectorMixture:
         total += self.second[place].astype(np.float32) * weight
         if np.issubdtype(self.dtype, np.integer):
             np.rint(total, out=total)
-        return total.astype(self.dtype.newbyteorder("="))
+        mixed: npt.NDArray[Any] = total.astype(self.dtype.newbyteorder("="))
+        return mixed
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         whole = np.empty(self.shape, self.dtype.newbyteorder("="))
