@@ -85,8 +85,8 @@ class BdvStack:
                 "The file or its folder does not exist", path=self.path, remedy="Check the path"
             )
         with _hdf5_errors(self.path):
-            # No cache of chunks: slices of the same chunks are read at once.
-            self._file = h5py.File(self.path, "r", locking=False, rdcc_nbytes=0)
+            # Slices of the same chunks are read at once, so the cache needs to hold few chunks.
+            self._file = h5py.File(self.path, "r", locking=False, rdcc_nbytes=2**24)
         try:
             with _hdf5_errors(self.path):
                 self._read_layout()
