@@ -135,12 +135,14 @@ class DataPage(Page):
         self.open_button.visible = any(
             e.key == "header" and find_spec(e.module) is not None for e in PAGES
         )
-        self.head = pn.Row(self.heading, self.open_button, sizing_mode="stretch_width", margin=0)
         self.tiles = Tiles()
         self.frame_table = self._make_frame_table(pd.DataFrame(columns=list(FRAME_COLUMNS)))
         self.problem_table = self._make_problem_table(())
         self.curves = TelemetryView(self.session)
         self._make_tools()
+        self.head = pn.Row(
+            self.heading, self.exclusion, self.open_button, sizing_mode="stretch_width", margin=0
+        )
         self.empty = empty_state(
             "Choose a folder with one file per frame on the left, or look at the demo first.",
             self._demo_button(variant="outlined", margin=(16, 0)),
@@ -161,7 +163,7 @@ class DataPage(Page):
         )
         self.exclusion = ExcludeFrames(session)
         self.exclusion.param.watch(self._on_excluded, "count")
-        self.table_tools = [self.exclusion, copy, save_frames]
+        self.table_tools = [copy, save_frames]
         self.save_problems = table_download(stem("problems"), lambda: self.problem_table.value)
         self.save_curves = table_download(
             stem("telemetry"), lambda: telemetry_frame(session.frames)
@@ -291,9 +293,10 @@ class DataPage(Page):
         rows = frames_frame(reading.frames, self.session.excluded)
         self.frame_table = self._make_frame_table(rows)
         self.problem_table = self._make_problem_table(summary.problems)
+        # The curves first: on a small screen they are what is seen without scrolling.
         parts = [_section("Frames", self.frame_table, tools=self.table_tools)]
         if self.curves.columns:
-            parts.append(_section("From the headers", self.curves, tools=[self.save_curves]))
+            parts.insert(0, _section("From the headers", self.curves, tools=[self.save_curves]))
         problems = []
         if summary.problems:
             tools = [self.exclusion.problems_button, self.save_problems]
@@ -321,10 +324,8 @@ class DataPage(Page):
         table, frames = self.frame_table, self.session.frames
         states = list(frames_frame(frames, self.session.excluded)["State"])
         shown = list(table.value["State"])
-        changed = [
-            i for i, pair in enumerate(zip(shown, states, strict=False)) if len(set(pair)) > 1
-        ]
-        if changed:
+        changed = [row for row, old in enumerate(shown) if old != states[row]]
+        if changed and len(shown) == len(states):
             table.patch({"State": [(row, states[row]) for row in changed]})
 
     def _on_frame_row(self, row: int) -> None:
