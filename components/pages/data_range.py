@@ -74,6 +74,7 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         self.numbers: Any = np.zeros(0)
         self.levels: StackRange | None = None
         self.active = False
+        self._limits = 0.0, 0.0
         self.detector = DetectorChoice(session)
         self._timer: asyncio.TimerHandle | None = None
         self._scope = "sample"
@@ -284,6 +285,7 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         low, high = limits_at(
             self.session.frame, self.numbers, self.levels, bool(self.params.sliding)
         )
+        self._limits = low, high
         self.histogram.set_limits(low, high)
         self.preview.set_limits(low, high)
 
@@ -308,6 +310,10 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
 
     def _take_limits(self, low: float, high: float) -> None:
         below, above = shares_outside(self.preview.work.result, low, high)
+        # The limit that stayed keeps its threshold, though the fit puts it beside the exact share.
+        known_low, known_high = self._limits
+        below = self.params.thr_min if low == known_low else below
+        above = self.params.thr_max if high == known_high else above
         if (below, above) == (self.params.thr_min, self.params.thr_max):
             self._set_limits()
         self.params.param.update(thr_min=below, thr_max=above)
