@@ -277,6 +277,8 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
     def _on_levels(self, _event: Any) -> None:
         levels = self.preview.work.result
         self.histogram.show(*levels.histogram())
+        # Pixels of 8 bits are taken as they are: there is nothing to drag.
+        self.histogram.set_editable(levels.dtype != "uint8")
         self._set_limits()
 
     def _set_limits(self) -> None:

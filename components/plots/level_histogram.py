@@ -80,6 +80,11 @@ class LevelHistogram:
         """Draw another histogram."""
         self.source.data = histogram_data(counts, edges)
 
+    def set_editable(self, editable: bool) -> None:
+        """Allow the limits to be dragged, or not."""
+        for box in self.boxes:
+            box.editable = editable
+
     def set_limits(self, low: float, high: float) -> None:
         """Move the limits."""
         self._moving = True

@@ -182,6 +182,7 @@ def test_8_bit_frames_need_no_scaling(tmp_path):
     page.on_enter()
     assert "nothing needs to be scaled" in page.state.object
     assert "nothing needs to be scaled" in page.preview.words.object
+    assert not any(box.editable for box in page.histogram.boxes)
 
 
 def frames(n):
