@@ -68,7 +68,8 @@ class LevelHistogram:
         plot.xaxis.ticker.desired_num_ticks = 4
         box = BoxAnnotation(
             left=0, right=1, visible=False, editable=True, resizable="x", movable="none",
-            line_color=THRESHOLD, line_width=2.5, fill_color=THRESHOLD, fill_alpha=0.06,
+            line_color=THRESHOLD, line_width=2.5, line_alpha=1.0,
+            fill_color=THRESHOLD, fill_alpha=0.06,
         )  # fmt: skip
         for edge in ("left", "right"):
             box.on_change(edge, lambda _a, _o, _n, box=box: self._on_moved(box))
@@ -80,6 +81,11 @@ class LevelHistogram:
     def show(self, counts: Any, edges: Any) -> None:
         """Draw another histogram."""
         self.source.data = histogram_data(counts, edges)
+
+    def set_editable(self, editable: bool) -> None:
+        """Allow the limits to be dragged, or not."""
+        for box in self.boxes:
+            box.editable = editable
 
     def set_limits(self, low: float, high: float) -> None:
         """Move the limits."""

@@ -83,7 +83,6 @@ class TrialScatter:
         plot.yaxis.ticker.desired_num_ticks = 4
         plot.line(
             "seconds", "ncc", source=self.frontier, color=CURSOR, line_dash="dashed",
-            legend_label="efficient",
         )  # fmt: skip
         points = plot.scatter(
             "seconds", "ncc", source=self.source, marker="marker", size="size", color="colour",
