@@ -16,6 +16,7 @@ from bokeh.models.widgets.tables import NumberFormatter
 from bokeh.plotting import figure
 
 from components.locked import when_locked
+from components.plots.base import hold_ranges
 from components.plots.colours import RUNS
 from components.stream import StreamWork
 from components.widgets.elapsed import Elapsed
@@ -173,6 +174,7 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
             "seconds", "ncc", source=self.source, marker="marker", size="size", color="colour",
             fill_alpha=0.8, legend_field="model",
         )  # fmt: skip
+        hold_ranges(plot, self.source)
         plot.legend.label_text_font_size = "9pt"
         plot.add_layout(plot.legend[0], "right")
         tips = [("", "@name"), ("frames", "@pair"), ("error", "@error{0.000} px")]

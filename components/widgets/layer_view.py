@@ -12,6 +12,7 @@ from bokeh.events import RangesUpdate, Reset
 from bokeh.models import BoxZoomTool, ColumnDataSource, DataRange1d
 from bokeh.plotting import figure
 
+from components.plots.base import hold_ranges
 from components.plots.paint import Paint
 from components.work import LatestWork
 
@@ -97,6 +98,7 @@ class LayerView(pn.viewable.Viewer):  # type: ignore[misc]
             "left", "right", "top", "bottom", source=self.extent, fill_alpha=0, line_alpha=0
         )
         plot.x_range.renderers = plot.y_range.renderers = [frame]
+        hold_ranges(plot, self.extent)
         plot.on_event(RangesUpdate, self._on_ranges)
         plot.on_event(Reset, lambda _event: self._request(None))
         return plot
