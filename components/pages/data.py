@@ -84,7 +84,7 @@ class DataPage(Page):
     def _build_controls(self) -> None:
         width = FIELD_WIDTH
         self.source = pmui.RadioButtonGroup(
-            options=list(SOURCES), value="Folder", width=width, margin=(4, 8, 8, 8), size="small"
+            options=list(SOURCES), value=SOURCES[0], width=width, margin=(4, 8, 8, 8), size="small"
         )
         self.picker = FolderPicker(self.session.config, self.choose, width)
         self.pattern = pmui.TextInput(
@@ -105,12 +105,14 @@ class DataPage(Page):
         )
         self.demo_button = self._demo_button(width=width, margin=(8, 8))
         self.runs = RunPicker(self.session, width)
+        if self.session.config.demo_only:
+            self.source.param.update(options=["Demo"], value="Demo")
         self._forms = {
             "Folder": [self.picker, self.pattern, self.order, self.recursive, self.read_button],
             "Demo": [_demo_text(width), self.demo_button],
             "Runs": [self.runs],
         }
-        self.form = pn.Column(*self._forms["Folder"], margin=0)
+        self.form = pn.Column(*self._forms[self.source.value], margin=0)
         self.source.param.watch(self._on_source, "value")
 
     def _demo_button(self, **options: Any) -> pmui.Button:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from bokeh.models import BoxAnnotation, ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
+from components.plots.base import hold_ranges
 from components.plots.colours import THRESHOLD
 from components.plots.export import add_export
 
@@ -62,6 +63,7 @@ class LevelHistogram:
             left="left", right="right", top="count", bottom="base" if scale == "log" else 0,
             source=self.source, fill_color="#7A869A", line_color="#7A869A",
         )  # fmt: skip
+        hold_ranges(plot, self.source, low=0.5)
         tips = [("grey level", "@left{0.0} to @right{0.0} counts"), ("pixels", "@count{0,0}")]
         plot.add_tools(HoverTool(tooltips=tips, renderers=[bars], mode="vline"))
         plot.toolbar.logo = None
