@@ -12,6 +12,7 @@ from fibsem_dash.settings.checks import (
 from fibsem_dash.settings.stages import (
     METRICS,
     TRANSFORMS,
+    BlockSettings,
     ChainSettings,
     DataRangeSettings,
     InputSettings,
@@ -26,6 +27,7 @@ from fibsem_dash.settings.stages import (
 __all__ = [
     "METRICS",
     "TRANSFORMS",
+    "BlockSettings",
     "ChainSettings",
     "DataRangeSettings",
     "InputSettings",

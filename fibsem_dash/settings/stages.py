@@ -146,6 +146,66 @@ class MatchingSettings:
 
 
 @dataclass(frozen=True)
+class BlockSettings:
+    """Block matching: displacements of small blocks by correlation, the fast way."""
+
+    block_size: int = setting(
+        96,
+        "Side of a block; larger is steadier, smaller follows the deformation of the frame",
+        bounds=(16, 1024),
+        unit="px",
+    )
+    overlap: float = setting(
+        0.5, "Share of a block that lies in its neighbour; larger is slower", bounds=(0.0, 0.9)
+    )
+    search_radius: int = setting(
+        10,
+        "Largest displacement of a block from the shift of the whole frame along an axis; larger "
+        "finds stronger stretches, slower",
+        bounds=(3, 200),
+        unit="px",
+    )
+    whitening: float = setting(
+        0.5,
+        "0 weighs frequencies by their power, 1 equally (phase correlation); larger sharpens the "
+        "peaks and lets more noise in",
+        bounds=(0.0, 1.0),
+    )
+    low_pass: float = setting(
+        0.25,
+        "Highest spatial frequency that counts; smaller suits noisier frames",
+        bounds=(0.02, 0.5),
+        unit="cycles/px",
+    )
+    suppress_axes: bool = setting(
+        False,
+        "Leave out the frequencies of streaks along rows and columns: curtains, scan line noise",
+    )
+    confidence: float = setting(
+        0.1,
+        "Blocks whose second highest peak comes nearer to the highest than this (1 less the ratio "
+        "of heights) are not used",
+        bounds=(0.0, 1.0),
+    )
+    min_share: float = setting(
+        0.25, "A pair where a smaller share of the blocks agrees counts as failed", bounds=(0.0, 1.0)
+    )
+    coarse_size: int = setting(
+        256,
+        "The shift of the whole frame is found on an image reduced to at most so many pixels",
+        bounds=(32, 4096),
+        unit="px",
+    )
+    neighbours: int = setting(
+        1,
+        "Following frames that each frame is compared with; with 2 or more the transforms are "
+        "fused by least squares",
+        bounds=(1, 10),
+        unit="frames",
+    )
+
+
+@dataclass(frozen=True)
 class SolverSettings:
     """Transform model and how it is estimated from the matches."""
 
@@ -293,6 +353,7 @@ class RunSettings:
     data_range: DataRangeSettings = field(default_factory=DataRangeSettings)
     sift: SiftSettings = field(default_factory=SiftSettings)
     matching: MatchingSettings = field(default_factory=MatchingSettings)
+    blocks: BlockSettings = field(default_factory=BlockSettings)
     solver: SolverSettings = field(default_factory=SolverSettings)
     chain: ChainSettings = field(default_factory=ChainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
