@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from fibsem_dash.compute.executor import batches_of
 from fibsem_dash.errors import RunError
 from fibsem_dash.features import KeyPoints, Matches, match_keypoints
 from fibsem_dash.registration.cache import ResultCache, as_float, content_key
 from fibsem_dash.registration.keypoints import KIND as KEYPOINTS
 from fibsem_dash.registration.keypoints import load_keypoints
-from fibsem_dash.settings import MatchingSettings, SolverSettings
+from fibsem_dash.settings import MatchingSettings, RunSettings, SolverSettings
 from fibsem_dash.transforms import (
     TransformEstimate,
     get_model,
@@ -71,6 +73,9 @@ class PairResult:
         Key of the inliers on disk.
     reused : bool
         Whether the result was found on disk.
+    estimator : {"sift", "blocks"}
+        What found it. Of blocks, the matches are those with a clear peak and the inliers those
+        that agree.
     """
 
     first: int
@@ -86,6 +91,7 @@ class PairResult:
     reason: str
     key: str
     reused: bool = False
+    estimator: str = "sift"
 
     def __bool__(self) -> bool:
         return not self.reason
@@ -105,6 +111,33 @@ def pair_job(
     return PairJob(first[0], second[0], first[1], second[1], key)
 
 
+def batches_for(
+    wanted: Sequence[tuple[int, int]],
+    keys: Mapping[int, str],
+    size: int,
+    settings: RunSettings,
+    cache_folder: str | os.PathLike[str],
+) -> list[PairBatch]:
+    """Make batches of at most `size` pairs of (first, second) frames.
+
+    Parameters
+    ----------
+    wanted : sequence of (int, int)
+        Pairs of frame numbers.
+    keys : mapping of int to str
+        Keys of the frames' key points.
+    size : int
+        Most pairs of a batch.
+    settings : RunSettings
+        Uses matching and solver.
+    cache_folder : path-like
+        Where results are kept.
+    """
+    matching, solver, folder = settings.matching, settings.solver, os.fspath(cache_folder)
+    jobs = [pair_job((a, keys[a]), (b, keys[b]), matching, solver) for a, b in wanted]
+    return [PairBatch(tuple(part), matching, solver, folder) for part in batches_of(jobs, size)]
+
+
 def estimate_batch(batch: PairBatch) -> list[PairResult]:
     """Estimate the transforms of several pairs, or find them on disk."""
     cache = ResultCache(batch.cache_folder)
@@ -113,7 +146,7 @@ def estimate_batch(batch: PairBatch) -> list[PairResult]:
     for job in batch.jobs:
         record = cache.load_record(KIND, job.key)
         if record is not None:
-            results.append(_from_record(job, record))
+            results.append(from_record(job, record))
             continue
         # Consecutive pairs share a frame: each key-point file is read once per batch.
         loaded = {key: _load(cache, key, loaded) for key in (job.first_key, job.second_key)}
@@ -166,7 +199,7 @@ def _estimate(
     )
     # The record comes last: where it exists, the arrays do.
     cache.save_record(KIND, job.key, record)
-    return _from_record(job, record, reused=False)
+    return from_record(job, record, reused=False)
 
 
 def _scatter(used: Any, inliers: Any) -> Any:
@@ -232,7 +265,8 @@ def solve_matches(
     return estimate, used
 
 
-def _from_record(job: PairJob, record: Mapping[str, Any], reused: bool = True) -> PairResult:
+def from_record(job: PairJob, record: Mapping[str, Any], reused: bool = True) -> PairResult:
+    """Make the result of a pair from its record on disk."""
     return PairResult(
         first=job.first,
         second=job.second,
@@ -247,6 +281,7 @@ def _from_record(job: PairJob, record: Mapping[str, Any], reused: bool = True) -
         reason=str(record["reason"]),
         key=job.key,
         reused=reused,
+        estimator=str(record.get("estimator", "sift")),
     )
 
 

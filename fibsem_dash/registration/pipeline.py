@@ -21,7 +21,16 @@ from fibsem_dash.compute.executor import (
 from fibsem_dash.compute.progress import Cancelled, Monitor, SilentMonitor
 from fibsem_dash.errors import RunError
 from fibsem_dash.io.tables import write_csv
-from fibsem_dash.registration import bridging, data_range, frames, keypoints, pairs, tables
+from fibsem_dash.registration import (
+    block_pairs,
+    bridging,
+    data_range,
+    frames,
+    fusion,
+    keypoints,
+    pairs,
+    tables,
+)
 from fibsem_dash.registration.chain import ChainResult, PairTable, build_chain, fov_trend
 from fibsem_dash.registration.data_range import StackRange
 from fibsem_dash.registration.frames import FOV_COLUMNS, FrameInfo
@@ -87,6 +96,7 @@ class Registration:
         self.n_keypoints: dict[int, int] = {}
         self._keypoint_jobs: dict[int, keypoints.KeyPointJob] = {}
         self._pair_counts = [0, 0]
+        self._neighbours: dict[tuple[int, int], PairResult] = {}
         self._record: dict[str, Any] = {}
 
     def run(self) -> RunSummary:
@@ -245,34 +255,38 @@ class Registration:
         return self.levels
 
     def extract_keypoints(self) -> dict[int, int]:
-        """Extract the key points of every frame; return their numbers by frame."""
+        """Extract the key points of every frame; return their numbers by frame.
+
+        The estimators that match blocks need none, or only some later.
+        """
+        if self.settings.estimation.estimator != "sift":
+            return {}
+        self.n_keypoints = self._keypoints_of(self.kept)
+        return self.n_keypoints
+
+    def frame_levels(self, k: int) -> tuple[float, float]:
+        """Return the grey levels, counts, that the 8-bit image of a frame spans."""
         levels = self.levels
         assert levels is not None
+        if not self.settings.data_range.sliding:
+            return levels.global_minimum, levels.global_maximum
+        return float(levels.sliding_minimum[k]), float(levels.sliding_maximum[k])
+
+    def _keypoints_of(self, chosen: Sequence[int]) -> dict[int, int]:
         settings = self.settings
-        for k in self.kept:
-            low, high = levels.sliding_minimum[k], levels.sliding_maximum[k]
-            if not settings.data_range.sliding:
-                low, high = levels.global_minimum, levels.global_maximum
+        for k in chosen:
             self._keypoint_jobs[k] = keypoints.keypoint_job(
-                self.frames[k], float(low), float(high), settings.input.detector, settings.sift
+                self.frames[k], *self.frame_levels(k), settings.input.detector, settings.sift
             )
-        size = batch_size(len(self.kept), self.executor.n_workers, largest=8)
-        batches = [
-            keypoints.KeyPointBatch(
-                tuple(self._keypoint_jobs[k] for k in part),
-                settings.input.detector,
-                settings.sift,
-                str(self.store.cache.folder),
-            )
-            for part in batches_of(self.kept, size)
-        ]
-        results = self._run_batches("keypoints", keypoints.extract_batch, batches, self.kept)
+        size = batch_size(len(chosen), self.executor.n_workers, largest=8)
+        jobs = [self._keypoint_jobs[k] for k in chosen]
+        batches = keypoints.batches_for(jobs, size, settings, self.store.cache.folder)
+        results = self._run_batches("keypoints", keypoints.extract_batch, batches, chosen)
         for item in results:
             if item.reason:
                 self._exclude(item.index, item.reason)
         self._drop_excluded()
-        self.n_keypoints = {item.index: item.n_keypoints for item in results}
-        return self.n_keypoints
+        return {item.index: item.n_keypoints for item in results}
 
     def _drop_excluded(self) -> None:
         self.kept = [k for k in self.kept if k not in self.excluded]
@@ -299,13 +313,14 @@ class Registration:
     def estimate_pairs(self) -> list[PairResult]:
         """Estimate the transforms of neighbouring frames and bridge the gaps of bad frames."""
         self._pair_counts = [0, 0]
+        self._neighbours = {}
         self.kept, found, excluded = bridging.bridge_gaps(
             self.kept, self.n_keypoints, self._estimate
         )
         for index, reason in sorted(excluded.items()):
             self._exclude(index, reason)
         self._drop_excluded()
-        self.pairs = list(found.values())
+        self.pairs = fusion.fuse_pairs(list(found.values()), self._neighbours)
         self._count("pairs", *self._pair_counts)
         for pair in self.pairs:
             if not pair:
@@ -322,30 +337,49 @@ class Registration:
         return self.pairs
 
     def _estimate(self, wanted: Sequence[tuple[int, int]]) -> Mapping[tuple[int, int], PairResult]:
-        settings = self.settings
-        jobs = [
-            pairs.pair_job(
-                (a, self._keypoint_jobs[a].key),
-                (b, self._keypoint_jobs[b].key),
-                settings.matching,
-                settings.solver,
-            )
-            for a, b in wanted
-        ]
-        size = batch_size(len(jobs), self.executor.n_workers)
-        batches = [
-            pairs.PairBatch(
-                tuple(part), settings.matching, settings.solver, str(self.store.cache.folder)
-            )
-            for part in batches_of(jobs, size)
-        ]
+        if self.settings.estimation.estimator == "sift":
+            return self._estimate_sift(wanted)
+        found = dict(self._estimate_blocks(wanted))
+        failed = [pair for pair in wanted if not found[pair]]
+        if self.settings.estimation.estimator == "auto" and failed:
+            chosen = sorted({k for pair in failed for k in pair})
+            numbers = self._keypoints_of(chosen)
+            again = [pair for pair in failed if min(numbers[k] for k in pair) >= 0]
+            found |= {p: result for p, result in self._estimate_sift(again).items() if result}
+        return found
+
+    def _estimate_blocks(
+        self, wanted: Sequence[tuple[int, int]]
+    ) -> Mapping[tuple[int, int], PairResult]:
+        reach = self.settings.estimation.neighbours
+        spans = fusion.with_neighbours(wanted, reach)
+        jobs = block_pairs.jobs_for(spans, self.frames, self.frame_levels)
         if not jobs:
             return {}
-        results: list[PairResult] = self._run_batches("pairs", pairs.estimate_batch, batches, jobs)
+        size = batch_size(len(jobs), self.executor.n_workers, 16 * reach)
+        batches = block_pairs.batches_for(jobs, size, self.settings, self.store.cache.folder)
+        found = self._run_pairs(block_pairs.estimate_batch, batches, jobs)
+        self._neighbours |= found
+        return found
+
+    def _run_pairs(
+        self, function: Any, batches: Sequence[Any], jobs: Sequence[Any]
+    ) -> dict[tuple[int, int], PairResult]:
+        results: list[PairResult] = self._run_batches("pairs", function, batches, jobs)
         reused = sum(r.reused for r in results)
         self._pair_counts[0] += reused
         self._pair_counts[1] += len(results) - reused
         return {(r.first, r.second): r for r in results}
+
+    def _estimate_sift(
+        self, wanted: Sequence[tuple[int, int]]
+    ) -> Mapping[tuple[int, int], PairResult]:
+        if not wanted:
+            return {}
+        keys = {k: job.key for k, job in self._keypoint_jobs.items()}
+        size = batch_size(len(wanted), self.executor.n_workers)
+        batches = pairs.batches_for(wanted, keys, size, self.settings, self.store.cache.folder)
+        return self._run_pairs(pairs.estimate_batch, batches, wanted)
 
     def build_chain(self) -> ChainResult:
         """Compute the position of every frame from the pair transforms."""

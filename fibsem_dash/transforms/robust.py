@@ -18,12 +18,15 @@ FREE = {
 }
 """Elements of the linear part, row by row, that each model fits beside the shift."""
 
-PULL = 6.0
+PULL = 25.0
 """How many times its squared standard error the square of a scale or shear must exceed to be
 believed in the regularized model. Vectors of overlapping blocks and of tissue that deforms are not
-independent, which makes the plain standard error too small by a factor of about two."""
+independent, which makes the plain standard error too small by a factor of two to three."""
 
 MIN_SCALE_PX = 0.25
+WIDTH = 4.0
+"""Final width of the weight function in robust standard deviations of the residuals; vectors of
+tissue are better averaged than picked, which a smaller width does."""
 """Smallest width of the weight function: vectors of perfect images agree to much less."""
 
 
@@ -60,7 +63,7 @@ def fit_vectors(
     """Fit a model to displacements by iteratively reweighted least squares.
 
     The weight function of Geman and McClure, ``1 / (1 + (r / s)^2)^2``, starts wide and narrows
-    down to about three robust standard deviations of the residuals, so that the start does not
+    down to `WIDTH` robust standard deviations of the residuals, so that the start does not
     decide which vectors win. In the model "regularized_affine" every scale and shear is then
     shrunk towards its value in a shift by ``max(0, 1 - PULL * variance / value^2)`` (positive-part
     James-Stein): values well above their uncertainty stay, others vanish.
@@ -99,7 +102,7 @@ def fit_vectors(
     for _ in range(30):
         r = np.hypot(*(v - _displacement(parameters, q)).T)
         # Residuals of two dimensions: their median is 1.18 standard deviations of one.
-        floor = max(3 * _weighted_median(r, given) / 1.18, MIN_SCALE_PX)
+        floor = max(WIDTH * _weighted_median(r, given) / 1.18, MIN_SCALE_PX)
         scale = max(scale * 0.6, floor)
         w = given / (1 + (r / scale) ** 2) ** 2
         new, normal = _solve(q, v, w, free)

@@ -7,6 +7,7 @@ from fibsem_dash.features.blocks.matching import (
     match_blocks,
     prepare_frame,
 )
+from fibsem_dash.features.blocks.solve import solve_blocks
 
 __all__ = [
     "BlockFrame",
@@ -16,4 +17,5 @@ __all__ = [
     "match_blocks",
     "prepare_frame",
     "reduce_image",
+    "solve_blocks",
 ]

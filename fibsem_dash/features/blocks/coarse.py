@@ -92,7 +92,8 @@ def reduce_image(image: npt.NDArray[Any], settings: BlockSettings) -> ReducedIma
 def _taper(n: int) -> Floats:
     """Raised-cosine flanks over an eighth of the length at both ends."""
     edge = np.minimum(np.arange(n) + 0.5, n - np.arange(n) - 0.5) / max(n / 8, 1.0)
-    return (0.5 - 0.5 * np.cos(np.pi * np.minimum(edge, 1))).astype(np.float32)
+    taper: Floats = (0.5 - 0.5 * np.cos(np.pi * np.minimum(edge, 1))).astype(np.float32)
+    return taper
 
 
 def coarse_shift(first: ReducedImage, second: ReducedImage) -> CoarseShift:
@@ -129,8 +130,7 @@ def _correlate(first: ReducedImage, second: ReducedImage) -> Floats:
     fx = (np.arange(columns) / width).astype(np.float32)
     low_pass = np.exp(-0.5 * (fy**2 + fx**2) / np.float32(LOW_PASS) ** 2)
     product *= low_pass * magnitude ** np.float32(-WHITENING)
-    surface: Floats = scipy.fft.irfft2(product, (rows, width), workers=1)
-    return surface
+    return np.asarray(scipy.fft.irfft2(product, (rows, width), workers=1), np.float32)
 
 
 def _peaks(surface: Floats, shape: tuple[int, ...]) -> list[tuple[float, float]]:
@@ -141,7 +141,7 @@ def _peaks(surface: Floats, shape: tuple[int, ...]) -> list[tuple[float, float]]
     # Less common ground gives lower peaks: undo that, or large shifts would never win.
     common_y = 1 - np.abs(np.arange(-limit_y, limit_y + 1)) / shape[0]
     common_x = 1 - np.abs(np.arange(-limit_x, limit_x + 1)) / shape[1]
-    part = part / np.sqrt(common_y[:, None] * common_x).astype(np.float32)
+    part /= np.sqrt(common_y[:, None] * common_x).astype(np.float32)
     highest = cv2.dilate(part, np.ones((5, 5), np.uint8))
     places = np.argwhere(part == highest)
     order = np.argsort(-part[places[:, 0], places[:, 1]], kind="stable")[:CANDIDATES]

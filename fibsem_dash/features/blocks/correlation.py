@@ -180,5 +180,7 @@ def refine_peaks(
         move = np.clip(move, -0.75, 0.75) * ok[:, None]
         vectors = vectors + move
     ok &= (np.abs(vectors - start) < 1.5).all(1)
-    curvature = np.where(ok[:, None, None], -hessian, 0.0) / np.where(ok, height, 1.0)[:, None, None]
+    curvature = (
+        np.where(ok[:, None, None], -hessian, 0.0) / np.where(ok, height, 1.0)[:, None, None]
+    )
     return np.where(ok[:, None], vectors, start), curvature, ok

@@ -152,7 +152,8 @@ def _fourier_basis(size: int, k: int) -> Floats:
     place = np.arange(size) - (size - 1) / 2
     window = 0.5 + 0.5 * np.cos(2 * np.pi * place / size)
     phase = 2 * np.pi / size * np.outer(place, np.arange(k + 1))
-    basis = window[:, None] * np.hstack([np.cos(phase), -np.sin(phase)])
-    basis = basis.astype(np.float32)
+    basis: Floats = (window[:, None] * np.hstack([np.cos(phase), -np.sin(phase)])).astype(
+        np.float32
+    )
     basis.flags.writeable = False
     return basis
