@@ -172,7 +172,7 @@ class BlockSettings:
     """Block matching: displacements of small blocks by correlation, the fast way."""
 
     block_size: int = setting(
-        48,
+        64,
         "Side of a block; larger is steadier, smaller follows the deformation of the frame",
         bounds=(16, 1024),
         unit="px",

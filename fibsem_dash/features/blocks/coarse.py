@@ -67,7 +67,7 @@ def reduce_image(image: npt.NDArray[Any], settings: BlockSettings) -> ReducedIma
     Parameters
     ----------
     image : (y, x) array
-        uint8 or float32.
+        Any real type.
     settings : BlockSettings
         Uses coarse_size.
     """
@@ -76,6 +76,9 @@ def reduce_image(image: npt.NDArray[Any], settings: BlockSettings) -> ReducedIma
     height, width = image.shape
     factor = max(1.0, max(height, width) / settings.coarse_size)
     size = max(round(width / factor), 1), max(round(height / factor), 1)
+    # OpenCV averages only some types.
+    if image.dtype != np.uint8:
+        image = image.astype(np.float32)
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     # Light smoothing: a single pixel of noise is no structure.
     small = cv2.GaussianBlur(small, (0, 0), 1.0)

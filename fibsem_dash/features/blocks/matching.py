@@ -74,7 +74,7 @@ def prepare_frame(image: npt.NDArray[Any], settings: BlockSettings) -> BlockFram
 
     Parameters
     ----------
-    image : (y, x) uint8 or float32 array
+    image : (y, x) array of any real type
         The frame, for instance as `fibsem_dash.image.contrast.to_8bit` makes it.
     settings : BlockSettings
         Block size, overlap, low-pass.
@@ -91,6 +91,10 @@ def prepare_frame(image: npt.NDArray[Any], settings: BlockSettings) -> BlockFram
 
 def match_blocks(first: BlockFrame, second: BlockFrame, settings: BlockSettings) -> BlockMatches:
     """Find where the blocks of the first frame lie in the second.
+
+    The second frame's blocks are cut out at the nearest whole coarse shift. A window that does not
+    move with the content pulls what remains (mostly below half a pixel) towards zero, by 1 to 2 %
+    of it for blocks of 64 px.
 
     Parameters
     ----------
