@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem_dash.compute.executor import run_single_threaded
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.features.blocks import BlockMatches, match_blocks, prepare_frame, solve_blocks
 from fibsem_dash.settings import RunSettings
@@ -77,6 +78,11 @@ def try_blocks(
         raise ParameterError(
             "images to compare", expected="two of one size", found=f"{first.shape}, {second.shape}"
         )
+    # Threads that share small products of matrices make them slower, not faster.
+    return run_single_threaded(lambda images: _try(*images, settings), (first, second))
+
+
+def _try(first: npt.NDArray[Any], second: npt.NDArray[Any], settings: RunSettings) -> BlockTrial:
     marks = [time.perf_counter()]
     frames = [prepare_frame(image, settings.blocks) for image in (first, second)]
     marks.append(time.perf_counter())

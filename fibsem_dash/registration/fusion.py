@@ -14,8 +14,12 @@ from fibsem_dash.transforms.matrices import Array, embed
 
 Places = npt.NDArray[np.intp]
 
-STEPS = 6
-"""Passes: each renews the weights, and what products of matrices add beyond sums is then tiny."""
+STEPS = 16
+"""Passes: each renews the weights and narrows their function."""
+
+NARROWING = 0.6
+"""Ratio of the widths of the weight function in consecutive passes. It starts wide, or a wrong
+link, which agrees with itself, would throw out the spans that tell."""
 
 OUTLIER_WIDTH = 3.0
 """Disagreement, in robust standard deviations, at which the weight of a measurement has fallen to
@@ -108,10 +112,13 @@ def _fuse_part(
     reach = float(np.hypot(*centre))
     links = np.array([pair.matrix for pair in part])
     given = 1 / error**2
-    weights = given
+    scale = np.inf
     for _ in range(STEPS):
         difference = _difference(links, begin, end, matrices, centre)
-        weights = given * _agreement(difference, reach)
+        size = np.linalg.norm(difference * np.array([1, 1, *[reach] * 4]), axis=1)
+        floor = OUTLIER_WIDTH * max(1.48 * float(np.median(size)), SMALLEST_ERROR_PX)
+        weights = given / (1 + (size / scale) ** 2) ** 2
+        scale = max(NARROWING * min(scale, 3 * float(size.max())), floor)
         links = _add(links, _solve(begin, end, weights, difference, len(part)), centre)
     return [
         replace(pair, matrix=matrix, mean_dst=apply(matrix, pair.mean_src[None])[0])
@@ -137,13 +144,6 @@ def _add(links: Array, parameters: Array, centre: Array) -> Array:
     linear = np.eye(2) + parameters[:, 2:].reshape(-1, 2, 2)
     shift = centre + parameters[:, :2] - linear @ centre
     return embed(linear, shift) @ links
-
-
-def _agreement(difference: Array, reach: float) -> Array:
-    size = np.linalg.norm(difference * np.array([1, 1, *[reach] * 4]), axis=1)
-    scale = OUTLIER_WIDTH * max(1.48 * float(np.median(size)), SMALLEST_ERROR_PX)
-    result: Array = 1 / (1 + (size / scale) ** 2) ** 2
-    return result
 
 
 def _solve(begin: Places, end: Places, weights: Array, difference: Array, n: int) -> Array:

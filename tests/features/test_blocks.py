@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.features.blocks import coarse_shift, match_blocks, prepare_frame, reduce_image
@@ -12,6 +13,15 @@ from fibsem_dash.features.blocks.spectra import block_grid, block_spectra, n_fre
 from fibsem_dash.settings import BlockSettings, SolverSettings
 
 BLOCKS = BlockSettings()
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """As runs do it: small products of matrices are slower when threads share them."""
+    with threadpool_limits(1):
+        yield
+
+
 SOLVER = SolverSettings()
 
 

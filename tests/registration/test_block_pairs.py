@@ -49,7 +49,7 @@ def block_reference(phantom: PhantomResult, tmp_path_factory: pytest.TempPathFac
 def test_blocks_find_the_drift_of_the_phantom(
     phantom: PhantomResult, block_reference: dict[str, bytes]
 ) -> None:
-    truth = np.array(json.loads(phantom.truth.read_text())["T"])
+    truth = np.array(json.loads((phantom.folder / "truth.json").read_text())["T"])
     table = list(csv.DictReader(io.StringIO(block_reference["pairs.csv"].decode())))
     assert list(table[0])[-1] == "estimator"
     centre = np.array([96, 96, 1.0])
@@ -165,7 +165,7 @@ def test_a_trial_shows_every_block(phantom: PhantomResult) -> None:
 def pair(first: int, second: int, x: float, error: float = 0.2, reason: str = "") -> PairResult:
     centre = np.array([50.0, 60.0])
     matrix = translation(x, 0.0)
-    moved = centre + [x, 0]
+    moved = centre + np.array([x, 0.0])
     return PairResult(
         first, second, matrix, 100, 90, error, 0.3, 0.3, centre, moved, reason, f"{first}-{second}"
     )
