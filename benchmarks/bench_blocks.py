@@ -22,7 +22,7 @@ import numpy as np
 from fibsem_dash.compute.executor import InProcessExecutor
 from fibsem_dash.dataset import FIBSEMDataset
 
-WAYS = (("sift", 1), ("blocks", 1), ("blocks", 2), ("blocks", 3), ("auto", 1))
+WAYS = (("sift", 1), ("blocks", 1), ("blocks", 3), ("blocks", 5), ("auto", 1))
 SPAN = 40
 
 

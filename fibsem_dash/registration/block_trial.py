@@ -79,7 +79,7 @@ def try_blocks(
             "images to compare", expected="two of one size", found=f"{first.shape}, {second.shape}"
         )
     # Threads that share small products of matrices make them slower, not faster.
-    return run_single_threaded(lambda images: _try(*images, settings), (first, second))
+    return run_single_threaded(lambda _: _try(first, second, settings), None)
 
 
 def _try(first: npt.NDArray[Any], second: npt.NDArray[Any], settings: RunSettings) -> BlockTrial:
