@@ -215,3 +215,10 @@ def test_the_coarse_shift_of_equal_images_is_zero():
     shift = coarse_shift(image, image)
     assert (shift.x, shift.y) == pytest.approx((0, 0), abs=0.01)
     assert shift.ncc == pytest.approx(1)
+
+
+def test_a_small_frame_that_jumped_fails_with_the_reason():
+    scene = texture((140, 140), seed=23)
+    found, matches = estimate(scene[30:100, 30:100], scene[10:80, 10:80])
+    assert len(matches) == 0
+    assert "0 of 0 blocks" in found.reason

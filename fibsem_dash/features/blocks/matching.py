@@ -106,6 +106,8 @@ def match_blocks(first: BlockFrame, second: BlockFrame, settings: BlockSettings)
     coarse = coarse_shift(first.reduced, second.reduced)
     dx, dy = round(coarse.x), round(coarse.y)
     rows, columns, part = _common_blocks(first, dx, dy)
+    if part.rows == 0 or part.columns == 0:
+        return BlockMatches(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), coarse)
     ours = first.spectra[rows, columns]
     if (dx, dy) == (0, 0):
         theirs = second.spectra
