@@ -15,6 +15,7 @@ from fibsem_dash.compat.dataset_settings import ATTRIBUTES, DEFAULTS_2022, NEWER
 from fibsem_dash.compat.keywords import take
 from fibsem_dash.compat.output import beside_raw, results_folder
 from fibsem_dash.compat.stacks import executor_of
+from fibsem_dash.compute.notebook import NotebookMonitor, in_notebook
 from fibsem_dash.dataset import FIBSEMDataset
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.io import open_frame
@@ -147,6 +148,8 @@ class DatasetState:
             self._dataset = FIBSEMDataset(self.fls, self.run_folder, settings)
             self._run_paths = list(self.fls)
         assert self._dataset is not None
+        if self.disp_res and in_notebook():
+            self._dataset.registration.monitor = NotebookMonitor()
         self._dataset.registration.executor = executor_of(self.DASK_client)
         return self._dataset
 

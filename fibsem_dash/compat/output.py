@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fibsem_dash.compute.notebook import in_notebook
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.figures import save_figure
 from fibsem_dash.io.atomic import access_error
@@ -100,13 +100,6 @@ def show_and_save(
     if not save or path is None:
         return None
     return save_figure(figure, path(), int(getattr(options, "dpi", 300)))
-
-
-def in_notebook() -> bool:
-    """Tell whether this runs in a notebook, where pictures can be shown."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell is not None and getattr(shell, "kernel", None) is not None
 
 
 def show(figure: Figure) -> None:
