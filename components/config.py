@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from components.access import demo_only
 from fibsem_dash.errors import AccessError
+
+DEMO_FOLDER = "demo-frames"
+"""Name of the demo's folder below the run root."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,24 @@ class ServerConfig:
         Folder below which run folders are made, resolved.
     scheduler : str
         Address of a Dask scheduler; empty for a local cluster.
+    demo_only : bool
+        Nothing but the demo may be opened: strangers can reach the server.
     """
 
     roots: tuple[Path, ...]
     run_root: Path
     scheduler: str = ""
+    demo_only: bool = False
+
+    @property
+    def demo_folder(self) -> Path:
+        """Where the demo lies, or will lie."""
+        return self.run_root / DEMO_FOLDER
+
+    @property
+    def open_folders(self) -> tuple[Path, ...]:
+        """Folders below which files may be opened."""
+        return (self.demo_folder,) if self.demo_only else (*self.roots, self.run_root)
 
     def confine(self, path: str | os.PathLike[str]) -> Path:
         """Return the resolved path if it lies below an allowed folder.
@@ -37,6 +53,8 @@ class ServerConfig:
         AccessError
             When it does not exist or lies elsewhere, also through a link.
         """
+        if self.demo_only:
+            return self._confine_to_demo(path)
         allowed = " or ".join(map(str, self.roots))
         try:
             resolved = Path(path).expanduser().resolve(strict=True)
@@ -44,12 +62,27 @@ class ServerConfig:
             raise AccessError(
                 "there is no such file or folder", path=path, remedy=f"Choose one below {allowed}"
             ) from None
-        if not any(resolved.is_relative_to(root) for root in (*self.roots, self.run_root)):
+        if not any(resolved.is_relative_to(root) for root in self.open_folders):
             raise AccessError(
                 "this folder is not open to the dashboard",
                 path=path,
                 expected=f"a path below {allowed}",
                 remedy="Start the server with that folder: fibsem-dash serve FOLDER",
+            )
+        return resolved
+
+    def _confine_to_demo(self, path: str | os.PathLike[str]) -> Path:
+        # The same words for all that is refused: they must not tell what exists.
+        try:
+            resolved = Path(path).resolve(strict=True)
+            allowed = resolved.is_relative_to(self.demo_folder)
+        except (OSError, RuntimeError, ValueError):
+            allowed = False
+        if not allowed:
+            raise AccessError(
+                "only the demo is open here: strangers can reach this server",
+                path=path,
+                remedy="Start it for this machine alone, or with a login.",
             )
         return resolved
 
@@ -70,7 +103,13 @@ def config_from(environment: Mapping[str, str]) -> ServerConfig:
     )
 
 
-@lru_cache(maxsize=1)
 def server_config() -> ServerConfig:
-    """Return the settings of this process."""
-    return config_from(os.environ)
+    """Return the settings of this process, as they are now.
+
+    Whether only the demo is open is looked up for every tab: a server may be asked for a page
+    before it listens.
+    """
+    config = config_from(os.environ)
+    if not demo_only():
+        return config
+    return replace(config, roots=(config.demo_folder,), demo_only=True)

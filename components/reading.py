@@ -183,7 +183,7 @@ def _collect(waiting: deque[Future[list[FrameInfo]]], activity: Activity) -> lis
 
 def demo_folder(config: ServerConfig) -> Path:
     """Return where the demo lies, or will lie."""
-    return config.run_root / "demo-frames"
+    return config.demo_folder
 
 
 def make_demo(config: ServerConfig, activity: Activity) -> Path:

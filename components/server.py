@@ -1,6 +1,7 @@
 """Starts the dashboard: ``python -m components.server [DATA_ROOT ...]``.
 
-The server listens on this machine only, so nobody else can reach the data without a tunnel.
+The server listens on this machine only, so nobody else can reach the data without a tunnel. With
+another ``--address`` it asks for a login, or shows the demo only.
 """
 
 from __future__ import annotations
@@ -10,10 +11,20 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+from components.access import (
+    SAFELY,
+    cookie_secret,
+    is_loopback,
+    login_provider,
+    origins,
+    read_passwords,
+)
+from fibsem_dash.errors import FibsemDashError, ParameterError
 
 ADDRESS = "127.0.0.1"
 
@@ -33,20 +44,25 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--run-root", default="")
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--scheduler", default="")
+    parser.add_argument("--address", default=ADDRESS)
+    parser.add_argument("--allow-origin", action="append", default=[], metavar="HOST[:PORT]")
+    parser.add_argument("--basic-auth", default="", metavar="FILE")
+    parser.add_argument("--oauth-provider", default="", metavar="NAME")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--open", default="", metavar="QUERY")
     return parser
 
 
-def free_port(wanted: int) -> int:
+def free_port(wanted: int, address: str = ADDRESS) -> int:
     """Return the wanted port if it is free, else one that is."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     for port in (wanted, 0):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
             if os.name != "nt":
                 # As the server does: a port that was closed a moment ago counts as free.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((ADDRESS, port))
+                probe.bind((address, port))
             except (OSError, OverflowError):
                 continue
             return int(probe.getsockname()[1])
@@ -62,17 +78,77 @@ def set_environment(arguments: argparse.Namespace) -> None:
         os.environ["FIBSEM_DASH_RUN_ROOT"] = str(Path(arguments.run_root).expanduser().resolve())
     if arguments.scheduler:
         os.environ["FIBSEM_DASH_SCHEDULER"] = arguments.scheduler
+    closed = is_loopback(arguments.address) or arguments.basic_auth or arguments.oauth_provider
+    os.environ["FIBSEM_DASH_DEMO_ONLY"] = "0" if closed else "1"
+
+
+def login_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return how `panel.serve` asks for a login; empty when it does not.
+
+    Key and secret of OAuth come from PANEL_OAUTH_KEY and PANEL_OAUTH_SECRET: the command line can
+    be read by every user of the machine.
+
+    Raises
+    ------
+    FibsemDashError
+        When the file of passwords cannot be used, or a key is missing.
+    """
+    if arguments.basic_auth:
+        provider = login_provider(read_passwords(arguments.basic_auth))
+        return {"auth_provider": provider, "cookie_secret": cookie_secret()}
+    if not arguments.oauth_provider:
+        return {}
+    missing = [n for n in ("PANEL_OAUTH_KEY", "PANEL_OAUTH_SECRET") if not os.environ.get(n)]
+    if missing:
+        raise ParameterError(
+            "the login needs a key of its provider",
+            expected=" and ".join(missing),
+            found="not set",
+            remedy="Set them in the environment of the server.",
+        )
+    return {
+        "oauth_provider": arguments.oauth_provider,
+        "oauth_key": os.environ["PANEL_OAUTH_KEY"],
+        "oauth_secret": os.environ["PANEL_OAUTH_SECRET"],
+        "cookie_secret": cookie_secret(),
+    }
 
 
 def warm_up() -> None:
-    """Import all pages and build the first one, so that the first visitor does not wait for it."""
+    """Import and build every page once, so that the first visitor does not wait for it.
+
+    Runs in steps on the loop of the server, which answers in between.
+    """
+    from tornado.ioloop import IOLoop
+
+    loop = IOLoop.current()
+    steps = iter(_warm_steps())
+
+    def turn() -> None:
+        if next(steps, None) is not None:
+            loop.add_callback(turn)
+
+    loop.add_callback(turn)
+
+
+def _warm_steps() -> Iterator[str]:
     from components.pages import PAGES
+    from components.session import Session
     from components.shell import build
 
     build()
+    yield "shell"
     for entry in PAGES:
-        if find_spec(entry.module) is not None:
-            import_module(entry.module)
+        if find_spec(entry.module) is None:
+            continue
+        try:
+            page = entry.load()(Session())
+            yield entry.key
+            page.__panel__().get_root()
+            yield entry.key
+        except Exception:
+            # The page itself will say so to whoever opens it.
+            log.exception("page %s could not be built", entry.key)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,19 +176,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     from components.jobs import job_registry
     from components.shell import build
 
-    warm_up()
     # Jobs that wait for their turn go on, whether a page is open or not.
     job_registry()
-    port = free_port(arguments.port)
-    address = f"http://{ADDRESS}:{port}/{arguments.open}"
-    if arguments.port and port != arguments.port:
-        _say(f"Port {arguments.port} is taken.")
-    _say(f"fibsem-dash is at {address}  (Ctrl-C stops it)")
+    port = free_port(arguments.port, arguments.address)
+    try:
+        login = login_options(arguments)
+    except FibsemDashError as error:
+        _say(f"fibsem-dash: {error}", sys.stderr)
+        return 1
     server = pn.serve(
         {"/": build},
-        address=ADDRESS,
+        address=arguments.address,
         port=port,
-        websocket_origin=[f"{ADDRESS}:{port}", f"localhost:{port}"],
+        websocket_origin=origins(arguments.address, port, arguments.allow_origin),
+        **login,
         websocket_max_message_size=UPLOAD_LIMIT,
         http_server_kwargs={"max_buffer_size": UPLOAD_LIMIT},
         extra_patterns=ROUTES,
@@ -121,6 +198,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         start=False,
         verbose=False,
     )
+    shown = ADDRESS if arguments.address in ("0.0.0.0", "::") else arguments.address
+    address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/{arguments.open}"
+    if arguments.port and port != arguments.port:
+        _say(f"Port {arguments.port} is taken.")
+    if os.environ["FIBSEM_DASH_DEMO_ONLY"] == "1":
+        _say(SAFELY)
+    _say(f"fibsem-dash is at {address}  (Ctrl-C stops it)")
+    server.io_loop.add_callback(warm_up)
     if arguments.show:
         server.io_loop.add_callback(_open_browser, address)
     try:

@@ -11,6 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.util import edit_readonly
 
+from components.access import SAFELY
 from components.config import ServerConfig
 from components.keyboard import FRAME_STEPS, KEY_HELP, Keyboard
 from components.pages import PAGES
@@ -20,6 +21,7 @@ from components.session import Session
 from components.widgets.activity_view import ActivityView
 from components.widgets.hint_line import HintLine
 from components.widgets.plain import one_line, plain, plain_text
+from components.widgets.theme_memory import ThemeMemory, wants_dark
 from fibsem_dash.compute.executor import describe_error
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,7 @@ class Shell:
         )
         help_button.on_click(lambda _event: self.open_help())
         self.hint = HintLine(self.session)
+        self.theme = ThemeMemory()
         self.help_text = pn.pane.Markdown("", sizing_mode="stretch_width")
         self.help = pmui.Dialog(
             self.help_text, title="Help", close_on_click=True, show_close_button=True
@@ -93,13 +96,24 @@ class Shell:
                     sizing_mode="stretch_width",
                 )
             ],
-            main=[self.hint, self.content, self.help, self.router.bar, self.keyboard],
+            main=[
+                *safety_notes(self.session.config),
+                self.hint,
+                self.content,
+                self.help,
+                self.router.bar,
+                self.keyboard,
+                self.theme,
+            ],
             busy_indicator=None,
         )
         # Every callback would set the page's `busy` twice, and with each Panel walks through all
         # models of the page: half of the server's time. Pictures show their own work.
         with edit_readonly(view):
             view.busy = False
+        view.param.watch(lambda event: setattr(self.theme, "dark", event.new), "dark_theme")
+        if wants_dark(pn.state.cookies):
+            view.dark_theme = True
         return view
 
     def start(self, search: str) -> None:
@@ -175,6 +189,17 @@ class Shell:
         self.session.error = ""
         # What is said before the page is drawn would be lost.
         when_loaded(lambda: pn.state.notifications.error(text, duration=0))
+
+
+def safety_notes(config: ServerConfig) -> list[Any]:
+    """Return what is said on every page about a server that strangers can reach."""
+    if not config.demo_only:
+        return []
+    return [
+        pmui.Alert(
+            object=plain(SAFELY), severity="warning", sizing_mode="stretch_width", margin=(4, 10)
+        )
+    ]
 
 
 def when_loaded(action: Callable[[], Any]) -> None:

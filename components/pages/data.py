@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
 from components.pages import PAGES
 from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
-from components.plots.telemetry import CURVES
+from components.pages.data_summary import (
+    folder_code,
+    progress_line,
+    summary_tiles,
+    telemetry_frame,
+)
 from components.reading import DEMO, Reading, Request
 from components.session import Session
 from components.widgets.exclude_frames import ExcludeFrames
@@ -32,9 +35,7 @@ from components.widgets.plain import plain, plain_text
 from components.widgets.run_picker import RunPicker
 from components.widgets.telemetry_view import TelemetryView
 from components.widgets.tiles import Tiles
-from fibsem_dash.registration.frames import FrameInfo
-from fibsem_dash.registration.listing import FolderSummary, Problem, format_time, telemetry
-from fibsem_dash.units import format_bytes, format_duration
+from fibsem_dash.registration.listing import Problem, telemetry
 
 FIELD_WIDTH = CONTROL_WIDTH - 56
 """Width of one field, px."""
@@ -83,7 +84,7 @@ class DataPage(Page):
     def _build_controls(self) -> None:
         width = FIELD_WIDTH
         self.source = pmui.RadioButtonGroup(
-            options=list(SOURCES), value="Folder", width=width, margin=(4, 8, 8, 8), size="small"
+            options=list(SOURCES), value=SOURCES[0], width=width, margin=(4, 8, 8, 8), size="small"
         )
         self.picker = FolderPicker(self.session.config, self.choose, width)
         self.pattern = pmui.TextInput(
@@ -104,12 +105,14 @@ class DataPage(Page):
         )
         self.demo_button = self._demo_button(width=width, margin=(8, 8))
         self.runs = RunPicker(self.session, width)
+        if self.session.config.demo_only:
+            self.source.param.update(options=["Demo"], value="Demo")
         self._forms = {
             "Folder": [self.picker, self.pattern, self.order, self.recursive, self.read_button],
             "Demo": [_demo_text(width), self.demo_button],
             "Runs": [self.runs],
         }
-        self.form = pn.Column(*self._forms["Folder"], margin=0)
+        self.form = pn.Column(*self._forms[self.source.value], margin=0)
         self.source.param.watch(self._on_source, "value")
 
     def _demo_button(self, **options: Any) -> pmui.Button:
@@ -138,12 +141,14 @@ class DataPage(Page):
         self.open_button.visible = any(
             e.key == "header" and find_spec(e.module) is not None for e in PAGES
         )
-        self.head = pn.Row(self.heading, self.open_button, sizing_mode="stretch_width", margin=0)
         self.tiles = Tiles()
         self.frame_table = self._make_frame_table(pd.DataFrame(columns=list(FRAME_COLUMNS)))
         self.problem_table = self._make_problem_table(())
         self.curves = TelemetryView(self.session)
         self._make_tools()
+        self.head = pn.Row(
+            self.heading, self.exclusion, self.open_button, sizing_mode="stretch_width", margin=0
+        )
         self.empty = empty_state(
             "Choose a folder with one file per frame on the left, or look at the demo first.",
             self._demo_button(variant="outlined", margin=(16, 0)),
@@ -158,13 +163,10 @@ class DataPage(Page):
 
         session = self.session
         save_frames = table_download(stem("frames"), lambda: self.frame_table.value)
-        copy = CopyAsCode(
-            lambda: folder_code(session.folder, session.pattern)[0],
-            lambda: folder_code(session.folder, session.pattern)[1],
-        )
+        copy = CopyAsCode.of(lambda: folder_code(session.folder, session.pattern))
         self.exclusion = ExcludeFrames(session)
         self.exclusion.param.watch(self._on_excluded, "count")
-        self.table_tools = [self.exclusion, copy, save_frames]
+        self.table_tools = [copy, save_frames]
         self.save_problems = table_download(stem("problems"), lambda: self.problem_table.value)
         self.save_curves = table_download(
             stem("telemetry"), lambda: telemetry_frame(session.frames)
@@ -277,9 +279,10 @@ class DataPage(Page):
         rows = frames_frame(reading.frames, self.session.excluded)
         self.frame_table = self._make_frame_table(rows)
         self.problem_table = self._make_problem_table(summary.problems)
+        # The curves first: on a small screen they are what is seen without scrolling.
         parts = [_section("Frames", self.frame_table, tools=self.table_tools)]
         if self.curves.columns:
-            parts.append(_section("From the headers", self.curves, tools=[self.save_curves]))
+            parts.insert(0, _section("From the headers", self.curves, tools=[self.save_curves]))
         problems = []
         if summary.problems:
             tools = [self.exclusion.problems_button, self.save_problems]
@@ -307,10 +310,8 @@ class DataPage(Page):
         table, frames = self.frame_table, self.session.frames
         states = list(frames_frame(frames, self.session.excluded)["State"])
         shown = list(table.value["State"])
-        changed = [
-            i for i, pair in enumerate(zip(shown, states, strict=False)) if len(set(pair)) > 1
-        ]
-        if changed:
+        changed = [row for row, old in enumerate(shown) if old != states[row]]
+        if changed and len(shown) == len(states):
             table.patch({"State": [(row, states[row]) for row in changed]})
 
     def _on_frame_row(self, row: int) -> None:
@@ -356,27 +357,6 @@ def _section(title: str, *objects: Any, tools: Sequence[Any] = ()) -> pn.Column:
     return pn.Column(heading, *objects, sizing_mode="stretch_width", margin=0)
 
 
-def telemetry_frame(frames: Sequence[FrameInfo]) -> pd.DataFrame:
-    """Return the curves as a table, for a file."""
-    columns = telemetry(frames)
-    curves = {CURVES[name].title: columns[name] for name in CURVES if name in columns}
-    names = {"frame": [f.index for f in frames], "file": [f.name for f in frames]}
-    return pd.DataFrame(names | curves)
-
-
-def folder_code(folder: str, pattern: str) -> tuple[str, str]:
-    """Return the Python lines and the command line that register a folder."""
-    name = Path(folder).name or "frames"
-    options = f", pattern={pattern!r}" if pattern else ""
-    python = (
-        "from fibsem_dash.dataset import FIBSEMDataset\n"
-        f"dataset = FIBSEMDataset.from_folder({folder!r}, {name + '_run'!r}{options})\n"
-        "frames = dataset.inspect()"
-    )
-    parts = ["fibsem-dash", "register", folder, "--out", f"{name}_run"]
-    return python, shlex.join([*parts, *(["--pattern", pattern] if pattern else [])])
-
-
 def _side_by_side(parts: Sequence[Any]) -> Any:
     """Put parts beside each other where there is room, below each other on a small screen."""
     for part in parts:
@@ -384,38 +364,3 @@ def _side_by_side(parts: Sequence[Any]) -> Any:
     return pn.FlexBox(
         *parts, gap="16px", sizing_mode="stretch_width", margin=0, align_items="flex-start"
     )
-
-
-def progress_line(name: str, done: int, total: int, rate: float, left_s: float) -> str:
-    """Return what stands above the bar: count, rate and time left, as far as they are known."""
-    if not total:
-        return f"{name} ..."
-    text = f"{name}: {done} of {total}"
-    if done and np.isfinite(left_s):
-        text += f"  ·  {rate:.3g} per second  ·  {format_duration(left_s)} left"
-    return text
-
-
-def summary_tiles(summary: FolderSummary) -> list[tuple[str, str, bool]]:
-    """Return label, value and whether it deserves attention for each number of a summary."""
-    height, width = summary.shape
-    n_bad = len({problem.index for problem in summary.problems})
-    gaps = f"{len(summary.gaps)} ({summary.n_missing} missing)" if summary.gaps else "none"
-    known = np.isfinite(summary.duration_s)
-    return [
-        ("Frames found", str(summary.n_frames), False),
-        ("Total size", format_bytes(summary.total_bytes), False),
-        ("Frame size", f"{width} × {height} px" if width else "–", not width),
-        ("Pixel size", _pixel_size(summary.pixel_size_nm), False),
-        ("Detectors", ", ".join(summary.detectors) or "–", False),
-        ("Sample", summary.sample_id or "–", False),
-        ("First file saved", format_time(summary.first_time_s)[:16], False),
-        ("Last file saved", format_time(summary.last_time_s)[:16], False),
-        ("Duration", format_duration(summary.duration_s) if known else "–", False),
-        ("Gaps in numbering", gaps if summary.numbered else "no numbers", bool(summary.gaps)),
-        ("Problems", f"{n_bad} frame{'s' * (n_bad > 1)}" if n_bad else "none", bool(n_bad)),
-    ]
-
-
-def _pixel_size(pixel_size_nm: float) -> str:
-    return f"{pixel_size_nm:.4g} nm" if np.isfinite(pixel_size_nm) else "–"

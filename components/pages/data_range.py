@@ -77,6 +77,7 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         self.numbers: Any = np.zeros(0)
         self.levels: StackRange | None = None
         self.active = False
+        self._limits = 0.0, 0.0
         self.detector = DetectorChoice(session)
         self._timer: asyncio.TimerHandle | None = None
         self._scope = "sample"
@@ -279,6 +280,8 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
     def _on_levels(self, _event: Any) -> None:
         levels = self.preview.work.result
         self.histogram.show(*levels.histogram())
+        # Pixels of 8 bits are taken as they are: there is nothing to drag.
+        self.histogram.set_editable(levels.dtype != "uint8")
         self._set_limits()
 
     def _set_limits(self) -> None:
@@ -287,6 +290,7 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         low, high = limits_at(
             self.session.frame, self.numbers, self.levels, bool(self.params.sliding)
         )
+        self._limits = low, high
         self.histogram.set_limits(low, high)
         self.preview.set_limits(low, high)
 
@@ -311,6 +315,10 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
 
     def _take_limits(self, low: float, high: float) -> None:
         below, above = shares_outside(self.preview.work.result, low, high)
+        # The limit that stayed keeps its threshold, though the fit puts it beside the exact share.
+        known_low, known_high = self._limits
+        below = self.params.thr_min if low == known_low else below
+        above = self.params.thr_max if high == known_high else above
         if (below, above) == (self.params.thr_min, self.params.thr_max):
             self._set_limits()
         self.params.param.update(thr_min=below, thr_max=above)

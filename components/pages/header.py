@@ -171,10 +171,7 @@ image; drag its edges.
             for name, suffix in (("Snapshot PNG", ".png"), ("Snapshot JPEG", ".jpg")):
                 self.buttons[name] = self._download(name, suffix, text, self.snapshot)
             rows.append(pn.Row(*list(self.buttons.values())[3:], margin=0))
-        copy = CopyAsCode(
-            lambda: snapshot_code(self.session.frame_path)[0],
-            lambda: snapshot_code(self.session.frame_path)[1],
-        )
+        copy = CopyAsCode.of(lambda: snapshot_code(self.session.frame_path))
         return card("Save", *rows, copy)
 
     def _download(

@@ -10,6 +10,7 @@ import panel_material_ui as pmui
 
 from components.pages.base import card
 from components.pages.sift_settings import PRESETS, TunedSettings
+from components.widgets.plain import plain
 from components.widgets.settings_form import WIDTH, field, settings_card
 from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import FibsemDashError
@@ -131,6 +132,8 @@ class SiftControls:
         """Copy the settings of the page to the run."""
         self.tuned.use_for_run()
         self.update_note()
+        if pn.state.notifications is not None:
+            pn.state.notifications.success("The run uses these settings from now on.")
 
     def _on_preset(self, event: Any) -> None:
         if event.new:
@@ -144,7 +147,11 @@ class SiftControls:
         try:
             text = self.tuned.take_yaml(event.new)
         except FibsemDashError as error:
-            self.problem.param.update(object=describe_error(error), severity="error", visible=True)
+            self.problem.param.update(
+                object=plain(describe_error(error)), severity="error", visible=True
+            )
         else:
-            self.problem.param.update(object=text, severity="success", visible=True)
+            self.problem.param.update(object=plain(text), severity="success", visible=True)
+        # The same file chosen once more is a change again.
+        self.load.param.update(value=None)
         self.update_note()

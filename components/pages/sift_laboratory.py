@@ -59,7 +59,7 @@ EXAMPLES = {
 """Values that are offered first."""
 
 
-WORDS = "Click a row to load it. ★: no other row is both faster and correlates better."
+WORDS = "Click a row to load it. ★ and dashed line: no other row is faster and better."
 
 
 class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]

@@ -98,8 +98,10 @@ class TunedSettings:
             if name in TUNED:
                 model = self.params.groups[name]
                 model.param.update(**type(model)._accepted(values))
-            else:
+            elif values != self.session.settings.groups[name].to_settings():
                 self.others[name] = values
+            else:
+                self.others.pop(name, None)
 
     def take_preset(self, name: str) -> None:
         """Take a preset into the copy."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bokeh.models import HoverTool, Legend
+from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, Legend
 from bokeh.plotting import figure
 
 THIN = "\u2009"
@@ -49,6 +49,39 @@ def finish_curves(plot: Any, tips: list[tuple[str, str]] | None = None) -> Any:
     if tips:
         plot.add_tools(HoverTool(tooltips=tips))
     return plot
+
+
+def hold_ranges(plot: Any, *sources: ColumnDataSource, low: float = 0.0) -> None:
+    """Give a figure ranges while it has no data: Bokeh finds none then, and complains.
+
+    Parameters
+    ----------
+    plot : bokeh figure
+        Its ranges may be automatic; what they follow is kept.
+    sources : ColumnDataSource
+        What the figure draws. Two invisible points, (low, low) and (1, 1), stand in while all of
+        them are empty.
+    low : float
+        Above 0 where an axis is logarithmic.
+    """
+    points: dict[str, list[float]] = {"x": [low, 1.0], "y": [low, 1.0]}
+    nothing: dict[str, list[float]] = {"x": [], "y": []}
+    stand_in = ColumnDataSource(points)
+    # No marker at all: the points only take part in the ranges.
+    glyph = plot.scatter("x", "y", source=stand_in, size=0, fill_alpha=0, line_alpha=0)
+    for axis_range in (plot.x_range, plot.y_range):
+        if isinstance(axis_range, DataRange1d) and axis_range.renderers:
+            axis_range.renderers = [*axis_range.renderers, glyph]
+
+    def follow(_name: str, _old: Any, _new: Any) -> None:
+        filled = any(len(column) for source in sources for column in source.data.values())
+        wanted = nothing if filled else points
+        if dict(stand_in.data) != wanted:
+            stand_in.data = dict(wanted)
+
+    for source in sources:
+        source.on_change("data", follow)
+    follow("data", None, None)
 
 
 def number(value: float | None, digits: int = 4, unit: str = "") -> str:

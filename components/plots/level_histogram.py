@@ -10,6 +10,7 @@ import numpy.typing as npt
 from bokeh.models import BoxAnnotation, ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
+from components.plots.base import hold_ranges
 from components.plots.colours import THRESHOLD
 from components.plots.export import add_export
 
@@ -62,13 +63,15 @@ class LevelHistogram:
             left="left", right="right", top="count", bottom="base" if scale == "log" else 0,
             source=self.source, fill_color="#7A869A", line_color="#7A869A",
         )  # fmt: skip
+        hold_ranges(plot, self.source, low=0.5)
         tips = [("grey level", "@left{0.0} to @right{0.0} counts"), ("pixels", "@count{0,0}")]
         plot.add_tools(HoverTool(tooltips=tips, renderers=[bars], mode="vline"))
         plot.toolbar.logo = None
         plot.xaxis.ticker.desired_num_ticks = 4
         box = BoxAnnotation(
             left=0, right=1, visible=False, editable=True, resizable="x", movable="none",
-            line_color=THRESHOLD, line_width=2.5, fill_color=THRESHOLD, fill_alpha=0.06,
+            line_color=THRESHOLD, line_width=2.5, line_alpha=1.0,
+            fill_color=THRESHOLD, fill_alpha=0.06,
         )  # fmt: skip
         for edge in ("left", "right"):
             box.on_change(edge, lambda _a, _o, _n, box=box: self._on_moved(box))
@@ -80,6 +83,11 @@ class LevelHistogram:
     def show(self, counts: Any, edges: Any) -> None:
         """Draw another histogram."""
         self.source.data = histogram_data(counts, edges)
+
+    def set_editable(self, editable: bool) -> None:
+        """Allow the limits to be dragged, or not."""
+        for box in self.boxes:
+            box.editable = editable
 
     def set_limits(self, low: float, high: float) -> None:
         """Move the limits."""

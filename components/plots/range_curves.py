@@ -8,6 +8,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, Range1d, Span
 from bokeh.plotting import figure
 
+from components.plots.base import hold_ranges
 from components.plots.colours import THRESHOLD
 from components.plots.export import add_export
 from components.plots.paint import HIGH_HEX, LOW_HEX
@@ -71,6 +72,7 @@ class RangeCurves:
             ("maximum", "@maximum{0.0} counts"),
             ("fit", "@sliding_minimum{0.0} to @sliding_maximum{0.0} counts"),
         ]
+        hold_ranges(self.figure, self.source)
         self.figure.add_tools(HoverTool(tooltips=tips, renderers=measured[:1], mode="vline"))
         self.figure.legend.click_policy = "hide"
         self.figure.legend.orientation = "horizontal"

@@ -16,6 +16,7 @@ from bokeh.models import (
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
+from components.plots.base import hold_ranges
 from components.plots.colours import X, Y
 from components.plots.export import add_export
 from fibsem_dash.registration.trial_result import PairTrial
@@ -111,6 +112,7 @@ class VectorMap:
             fill_color="#8080800F", line_color="#9E9E9E",
         )  # fmt: skip
         plot.x_range.renderers = plot.y_range.renderers = [frame]
+        hold_ranges(plot, self.extent)
         colour = {"field": "length", "transform": self.mapper}
         lines = plot.segment(
             "x0", "y0", "x1", "y1", source=self.source, color=colour, line_width=1.2
@@ -184,6 +186,7 @@ class ResidualHistograms:
             color=colour, fill_alpha=0.75, line_alpha=0, hatch_pattern="/" if axis == "y" else " ",
             hatch_color="white", hatch_alpha=0.35,
         )  # fmt: skip
+        hold_ranges(plot, self.sources[axis])
         width = self.widths[axis]
         plot.segment("x0", "y", "x1", "y", source=width, color="#808080", line_width=2.5)
         plot.scatter(

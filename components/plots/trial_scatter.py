@@ -9,6 +9,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
+from components.plots.base import hold_ranges
 from components.plots.colours import CURSOR, RUNS
 from components.plots.export import add_export
 from fibsem_dash.registration.trial_table import TrialRow
@@ -83,12 +84,12 @@ class TrialScatter:
         plot.yaxis.ticker.desired_num_ticks = 4
         plot.line(
             "seconds", "ncc", source=self.frontier, color=CURSOR, line_dash="dashed",
-            legend_label="efficient",
         )  # fmt: skip
         points = plot.scatter(
             "seconds", "ncc", source=self.source, marker="marker", size="size", color="colour",
             fill_alpha=0.8, legend_field="model",
         )  # fmt: skip
+        hold_ranges(plot, self.source)
         plot.legend.label_text_font_size = "9pt"
         plot.legend.spacing = 0
         plot.legend.glyph_height = plot.legend.label_height = 14

@@ -79,6 +79,11 @@ class CopyAsCode(pn.viewable.Viewer):  # type: ignore[misc]
         self.menu.variant = "text"
         self.menu.on_click(lambda item: self.copy(item["label"]))
 
+    @classmethod
+    def of(cls, code: Callable[[], tuple[str, str]]) -> CopyAsCode:
+        """Make the menu from a function that returns Python and command line."""
+        return cls(lambda: code()[0], lambda: code()[1])
+
     def copy(self, kind: str) -> str:
         """Put one of the texts on the clipboard, and return it.
 

@@ -11,6 +11,7 @@ import param
 from bokeh.models import BoxAnnotation, ColumnDataSource, LinearAxis, Range1d
 from bokeh.plotting import figure
 
+from components.plots.base import hold_ranges
 from components.plots.colours import THRESHOLD
 from components.plots.export import add_export
 from fibsem_dash.image.thresholds import HistogramCdf
@@ -85,6 +86,7 @@ class HistogramView(pn.viewable.Viewer):  # type: ignore[misc]
         )  # fmt: skip
         # The share's range must not move with the bars.
         plot.y_range.renderers = [plot.renderers[0]]
+        hold_ranges(plot, self.source, low=0.5)
         plot.ygrid.visible = False
         plot.add_layout(self.box)
         for axis in (*plot.xaxis, *plot.yaxis):

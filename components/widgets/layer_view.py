@@ -12,6 +12,7 @@ from bokeh.events import RangesUpdate, Reset
 from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, DataRange1d
 from bokeh.plotting import figure
 
+from components.plots.base import hold_ranges
 from components.plots.export import add_export
 from components.plots.paint import Paint
 from components.work import LatestWork
@@ -98,6 +99,7 @@ class LayerView(pn.viewable.Viewer):  # type: ignore[misc]
         )
         plot.x_range.renderers = plot.y_range.renderers = [frame]
         plot.js_on_change("tags", CustomJS(args={"plot": plot}, code="plot.reset.emit()"))
+        hold_ranges(plot, self.extent)
         plot.on_event(RangesUpdate, self._on_ranges)
         plot.on_event(Reset, lambda _event: self._request(None))
         return add_export(plot, "frames", data=False)

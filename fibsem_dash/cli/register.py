@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem_dash.cli.compare import write_report
@@ -17,6 +19,7 @@ from fibsem_dash.settings import RunSettings
 from fibsem_dash.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
+    from fibsem_dash.registration.edits import RunEdits
     from fibsem_dash.registration.summary import RunSummary
 
 
@@ -35,9 +38,12 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
         "--pattern", default="", metavar="GLOB", help="file names (default: *.dat, else *.tif)"
     )
     add_settings_options(parser)
+    _add_edits_options(parser)
     add_compute_options(parser)
     group = parser.add_argument_group("how it runs")
-    group.add_argument("--fresh", action="store_true", help="forget what an earlier run left")
+    group.add_argument(
+        "--fresh", action="store_true", help="forget what an earlier run left, but not the edits"
+    )
     group.add_argument(
         "--dry-run", action="store_true", help="tell time, memory and disk space, then stop"
     )
@@ -50,6 +56,44 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
     )
     group.add_argument("--xlsx", action="store_true", help="write the quality table as XLSX too")
     return parser
+
+
+def _add_edits_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "edits (kept as edits.json in the run folder, and honoured by the next run)"
+    )
+    group.add_argument(
+        "--exclude",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FRAME",
+        help="leave frames out: file names, or numbers from 0 as in frames.csv",
+    )
+    group.add_argument(
+        "--edits",
+        metavar="FILE.json",
+        help="edits in place of those of the run folder; --exclude adds to them",
+    )
+
+
+def edits_from(arguments: argparse.Namespace, paths: Sequence[Path]) -> RunEdits | None:
+    """Return the edits that the options ask for; None leaves those of the run folder.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such frame.
+    FormatError
+        When the file holds no edits.
+    """
+    from fibsem_dash.registration.edits import read_edits, resolve_frames, run_edits
+
+    if not arguments.exclude and not arguments.edits:
+        return None
+    names = resolve_frames(arguments.exclude, paths)
+    edits = read_edits(arguments.edits) if arguments.edits else run_edits(arguments.out)
+    return edits.exclude(*names)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -67,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         scheduler=arguments.scheduler,
         fresh=arguments.fresh,
+        edits=edits_from(arguments, paths),
     )
     if arguments.xlsx:
         _write_xlsx(arguments.out, summary)
@@ -81,6 +126,7 @@ def run_registration(
     workers: int | None = None,
     scheduler: str | None = None,
     fresh: bool = False,
+    edits: RunEdits | None = None,
 ) -> RunSummary:
     """Run a registration with progress on the terminal, and tell where things are."""
     monitor = command_monitor()
@@ -93,7 +139,7 @@ def run_registration(
         from fibsem_dash.registration.pipeline import Registration
 
         print(f"{len(paths)} frames, {executor.description}", file=sys.stderr)
-        summary = Registration(paths, out, settings, executor, monitor).run()
+        summary = Registration(paths, out, settings, executor, monitor, edits).run()
     if isinstance(monitor, JobMonitor):
         monitor.settle_problems(summary.n_problems)
     report = write_report(out)
@@ -157,11 +203,14 @@ def _dry_run(paths: Any, settings: RunSettings, arguments: argparse.Namespace) -
         planned.inspect()
     used = [f for f in planned.frames if f.usable]
     print("Timing one pair ...", file=sys.stderr)
-    told = forecast(used, settings, max(n_workers, 1))
+    told = forecast(used, settings, n_workers, arguments.out)
     height, width = used[0].shape
     print(f"Frames     {len(used)} of {len(paths)} usable, {width} x {height} px, {used[0].dtype}")
     print(f"Time       about {format_duration(told.seconds)} on {max(n_workers, 1)} workers")
     print(f"Memory     about {format_bytes(told.worker_bytes)} per worker")
     disk = f"{format_bytes(told.stack_bytes)} stack, {format_bytes(told.cache_bytes)} cache"
     print(f"Disk       about {disk} in {arguments.out}")
+    if told.free_bytes is not None:
+        note = "" if told.fits else ": not enough"
+        print(f"Free       {format_bytes(told.free_bytes)}{note}")
     return 0

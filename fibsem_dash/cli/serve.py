@@ -21,7 +21,8 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
         parents=[common],
         help="start the dashboard in the browser",
         description="Start the dashboard. It listens on this machine only and shows the folders "
-        "that are named here and what lies below them.",
+        "that are named here and what lies below them. At another address it asks for a login, "
+        "or shows the demo only.",
     )
     parser.add_argument(
         "roots", nargs="*", metavar="DATA_ROOT", help="folders to show (default: this one)"
@@ -35,6 +36,20 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
     parser.add_argument(
         "--scheduler", default="", metavar="ADDRESS", help="running Dask scheduler, tcp://..."
     )
+    parser.add_argument(
+        "--address", default="", metavar="IP", help="listen there, not on this machine alone"
+    )
+    parser.add_argument(
+        "--basic-auth", default="", metavar="FILE", help='login: JSON such as {"name": "password"}'
+    )
+    parser.add_argument(
+        "--oauth-provider", default="", metavar="NAME",
+        help="login by a provider; PANEL_OAUTH_KEY and PANEL_OAUTH_SECRET hold its key",
+    )  # fmt: skip
+    parser.add_argument(
+        "--allow-origin", action="append", default=[], metavar="HOST",
+        help="host name under which browsers open the page, such as that of a proxy",
+    )  # fmt: skip
     parser.add_argument("--show", action="store_true", help="open a browser")
     return parser
 
@@ -42,7 +57,9 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
     options = ["--port", str(arguments.port)]
-    for name in ("run_root", "scheduler"):
+    for host in arguments.allow_origin:
+        options += ["--allow-origin", host]
+    for name in ("run_root", "scheduler", "address", "basic_auth", "oauth_provider"):
         if getattr(arguments, name):
             options += [f"--{name.replace('_', '-')}", getattr(arguments, name)]
     if arguments.show:

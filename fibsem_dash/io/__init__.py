@@ -108,11 +108,11 @@ def open_stack(path: str | os.PathLike[str]) -> Stack:
     if suffix in TIFF_SUFFIXES:
         return TifStack(path)
     if suffix in ZARR_SUFFIXES or path.is_dir():
-        from fibsem_dash.io.ome_zarr import OmeZarrStack
+        from fibsem_dash.io.ome_zarr_read import OmeZarrStack
 
         return OmeZarrStack(path)
     if suffix in HDF5_SUFFIXES:
-        from fibsem_dash.io.bdv import BdvStack
+        from fibsem_dash.io.bdv_read import BdvStack
 
         return BdvStack(path)
     raise FormatError(

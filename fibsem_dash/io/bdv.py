@@ -1,4 +1,4 @@
-"""BigDataViewer HDF5 with its XML: a writer for many processes, and a reader.
+"""BigDataViewer HDF5: a writer for many processes.
 
 The chunks are not compressed and get their places when the file is made. So every process writes
 chunks at their places without the HDF5 library, as it writes slices into an MRC file, and the file
@@ -7,23 +7,19 @@ is valid HDF5 at all times.
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fibsem_dash.errors import AccessError, FibsemDashError, FormatError, ParameterError
-from fibsem_dash.io.atomic import access_error, reading
-from fibsem_dash.io.bdv_xml import read_bdv_voxel_size
+from fibsem_dash.errors import ParameterError
+from fibsem_dash.io.atomic import reading
 from fibsem_dash.io.pyramid import (
     Level,
     Triple,
@@ -32,15 +28,14 @@ from fibsem_dash.io.pyramid import (
     pyramid_levels,
     slab_depth,
 )
-from fibsem_dash.io.slabs import SlabCache
-from fibsem_dash.io.stack import held_bytes, slice_index
+from fibsem_dash.io.stack import held_bytes
 
 BDV_TYPES = ("uint8", "int16", "uint16")
 """Types of a voxel that BigDataViewer's 16 bit can hold without loss."""
 DEEPEST_SLAB = 16
 CHUNK_YX, BLOCK_YX = 128, 1024
-LARGEST_SLICE_BYTES = 2**34
-_OFFSET, _TYPE, _VOXEL = "fibsem_dash_offset", "fibsem_dash_dtype", "fibsem_dash_voxel_size_nm"
+OFFSET, TYPE, VOXEL = "fibsem_dash_offset", "fibsem_dash_dtype", "fibsem_dash_voxel_size_nm"
+"""Attributes that tell what the stored values were."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ class BdvStackWriter:
 
     BigDataViewer reads 16 bit without sign, stored under the name of the signed type. uint16 keeps
     its values, uint8 is widened, and int16 is raised by 32768 so that the order of grey levels
-    stays; attributes let `BdvStack` give back the values and type that were written.
+    stays; attributes let the reader give back the values and type that were written.
 
     Parameters
     ----------
@@ -119,9 +114,9 @@ class BdvStackWriter:
             chunks = [writer.chunk(n)[::-1] for n in range(len(writer.levels))]
             setup.create_dataset("resolutions", data=np.array(factors, "<f8"), track_times=False)
             setup.create_dataset("subdivisions", data=np.array(chunks, "<i4"), track_times=False)
-            setup.attrs[_OFFSET] = np.int64(writer.offset)
-            setup.attrs[_TYPE] = np.bytes_(kind.name.encode())
-            setup.attrs[_VOXEL] = np.array((z, y, x), "<f8")
+            setup.attrs[OFFSET] = np.int64(writer.offset)
+            setup.attrs[TYPE] = np.bytes_(kind.name.encode())
+            setup.attrs[VOXEL] = np.array((z, y, x), "<f8")
         return writer
 
     @property
@@ -208,7 +203,7 @@ class BdvStackWriter:
         import h5py
 
         with reading(self.path), h5py.File(self.path, "r", locking=False) as file:
-            cells = file[_cells(level)].id
+            cells = file[cells_path(level)].id
             return [
                 int(cells.get_chunk_info_by_coord(_add(start, corner)).byte_offset)
                 for corner in corners
@@ -220,7 +215,7 @@ class BdvStackWriter:
 
         region = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
         with reading(self.path), h5py.File(self.path, "r", locking=False) as file:
-            return restore(file[_cells(level)][region], self.dtype, self.offset)
+            return restore(file[cells_path(level)][region], self.dtype, self.offset)
 
     def finish(self, minimum: float, maximum: float, mean: float, rms: float) -> None:
         """Force the file to disk; the format has no place for statistics."""
@@ -259,7 +254,8 @@ def restore(stored: NDArray[Any], dtype: np.dtype[Any], offset: int) -> NDArray[
     return stored.astype(dtype, copy=False)
 
 
-def _cells(level: int) -> str:
+def cells_path(level: int) -> str:
+    """Name of the voxels of a level in the file."""
     return f"t00000/s00/{level}/cells"
 
 
@@ -269,161 +265,3 @@ def _add(a: Triple, b: Triple) -> Triple:
 
 def _shape3(block: NDArray[Any]) -> Triple:
     return block.shape[0], block.shape[1], block.shape[2]
-
-
-@contextlib.contextmanager
-def _hdf5_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FibsemDashError:
-        raise
-    except (PermissionError, FileNotFoundError, IsADirectoryError) as error:
-        raise access_error(error, path) from error
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError,
-            OverflowError, MemoryError) as error:  # fmt: skip
-        text = str(error).strip().splitlines()
-        raise FormatError(
-            "The HDF5 file cannot be read",
-            path=path,
-            found=f"{type(error).__name__}: {text[0][:200] if text else ''}",
-            remedy="Check that this is a BigDataViewer file and that it was copied completely",
-        ) from error
-
-
-class BdvStack:
-    """The full-size image of the first setup in a BigDataViewer HDF5 file. Can be pickled.
-
-    Parameters
-    ----------
-    path : path-like
-        The HDF5 file; the voxel size comes from the XML beside it where the file does not know it.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-        The file.
-    shape : (int, int, int)
-        (z, y, x).
-    dtype : numpy.dtype
-        Native type of a voxel. 16 bit is without sign, as BigDataViewer reads it, unless this
-        program wrote the file from other values, which then come back.
-    voxel_size_nm : (float, float, float)
-        (z, y, x) in nm, NaN where it is not known.
-    factors : tuple of (int, int, int)
-        Reduction (z, y, x) of each level.
-    chunk_shape : (int, int, int)
-        (z, y, x) of level 0.
-
-    Raises
-    ------
-    FormatError
-        Not such a file, cut off, or sizes that make no sense.
-    AccessError
-        The file is missing or may not be read.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        import h5py
-
-        self.path = Path(path)
-        if not self.path.exists():
-            raise AccessError(
-                "The file or its folder does not exist", path=self.path, remedy="Check the path"
-            )
-        with _hdf5_errors(self.path):
-            # No cache of chunks: slices of the same chunks are read at once.
-            self._file = h5py.File(self.path, "r", locking=False, rdcc_nbytes=0)
-        try:
-            with _hdf5_errors(self.path):
-                self._read_layout()
-        except BaseException:
-            self._file.close()
-            raise
-
-    def _read_layout(self) -> None:
-        cells = self._file.get(_cells(0))
-        if cells is None or getattr(cells, "ndim", 0) != 3:
-            raise FormatError(
-                "The HDF5 file holds no BigDataViewer image",
-                path=self.path,
-                expected=_cells(0),
-                found=", ".join(itertools.islice(self._file, 4)) or "nothing",
-                remedy="Choose the .h5 file that BigDataViewer's XML names",
-            )
-        self._cells = cells
-        z, y, x = (int(n) for n in cells.shape)
-        self.shape: Triple = (z, y, x)
-        stored = np.dtype(cells.dtype)
-        chunk = cells.chunks or (1, y, x)
-        if (
-            min(self.shape) < 1
-            or stored.kind not in "iuf"
-            or math.prod((y, x)) * stored.itemsize > LARGEST_SLICE_BYTES
-            or math.prod(chunk) * stored.itemsize > LARGEST_SLICE_BYTES
-        ):
-            raise FormatError(
-                "The HDF5 file is not a stack that can be read",
-                path=self.path,
-                found=f"{self.shape} of {stored} in chunks of {chunk}",
-            )
-        setup = self._file.get("s00")
-        attributes = setup.attrs if setup is not None else {}
-        self.offset = int(attributes.get(_OFFSET, 0))
-        is_16_bit = stored.kind == "i" and stored.itemsize == 2
-        default = np.dtype(np.uint16) if is_16_bit else stored.newbyteorder("=")
-        name = attributes.get(_TYPE)
-        written = default if name is None else np.dtype(bytes(name).decode("ascii"))
-        if name is not None and written.name not in BDV_TYPES:
-            raise FormatError("The HDF5 file names a foreign type", path=self.path, found=written)
-        self.dtype: np.dtype[Any] = written
-        self.chunk_shape: Triple = (int(chunk[0]), int(chunk[1]), int(chunk[2]))
-        self.factors = self._factors()
-        self.voxel_size_nm = self._voxel_size(attributes.get(_VOXEL))
-        self._slabs = SlabCache(self._read, self.shape, stored.itemsize, self.chunk_shape[0])
-
-    def _factors(self) -> tuple[Triple, ...]:
-        table = self._file.get("s00/resolutions")
-        if table is None or table.ndim != 2 or table.shape[1] != 3 or table.shape[0] > 100:
-            return ((1, 1, 1),)
-        return tuple((int(r[2]), int(r[1]), int(r[0])) for r in np.asarray(table[()]))
-
-    def _voxel_size(self, stored: Any) -> tuple[float, float, float]:
-        if stored is not None and np.shape(stored) == (3,):
-            z, y, x = (float(v) if float(v) > 0 else math.nan for v in stored)
-            return z, y, x
-        return read_bdv_voxel_size(self.path.with_suffix(".xml"))
-
-    def _read(self, first: int, stop: int) -> NDArray[Any]:
-        with _hdf5_errors(self.path):
-            return restore(self._cells[first:stop], self.dtype, self.offset)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: int) -> NDArray[Any]:
-        """Image of a slice, (y, x), a contiguous copy in native byte order."""
-        number = slice_index(index, len(self))
-        if not self._file:
-            raise ValueError("the stack is closed")
-        return self._slabs[number]
-
-    def close(self) -> None:
-        """Close the file; may be called more than once."""
-        self._file.close()
-        slabs = getattr(self, "_slabs", None)
-        if slabs is not None:
-            slabs.clear()
-
-    def __enter__(self) -> BdvStack:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return BdvStack, (self.path,)

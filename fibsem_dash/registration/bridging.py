@@ -21,7 +21,8 @@ def bridge_gaps(
 
     A frame without texture is taken out. So is a run of frames whose pairs all fail, when the
     frames on both sides of it do match each other: then the run, not the specimen, is the trouble.
-    Where they do not match either, the frames stay and their pairs are reported as failed.
+    Where they do not match either, the frames stay and their pairs are reported as failed. A failed
+    pair that somebody accepted takes no frame out.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def _suspicious_runs(
     frames: Sequence[int], pairs: Mapping[tuple[int, int], PairResult]
 ) -> list[list[int]]:
     """Find runs of positions, not touching the ends, whose pairs on both sides all fail."""
-    bad = [not pairs[pair] for pair in pairwise(frames)]
+    bad = [pairs[pair].is_problem for pair in pairwise(frames)]
     runs: list[list[int]] = []
     for position in range(1, len(frames) - 1):
         if bad[position - 1] and bad[position]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import psutil
 
+from fibsem_dash.compare import compare_images
+from fibsem_dash.compute.cluster import WARM_MODULES
+from fibsem_dash.compute.executor import run_single_threaded, usable_cores
+from fibsem_dash.io.atomic import reading
 from fibsem_dash.registration import data_range, keypoints, pairs
 from fibsem_dash.registration.canvas import Canvas
 from fibsem_dash.registration.frames import FrameInfo
@@ -27,6 +34,13 @@ FORMAT_SHARES = {"mrc": 1.0, "tif": 1.0, "zarr": 8 / 7, "h5": 8 / 7}
 """Size of each format beside that of the voxels: levels of a pyramid add a seventh. Zarr is
 compressed, by how much nobody knows before; h5 holds 16 bit always."""
 
+MOST_PROCESSES = 8
+"""Most processes that try the pair: beyond, a cluster of other machines is more likely."""
+
+CLUSTER_START = 3.0
+"""Start of a local Dask cluster over that of the same number of bare processes with the same
+modules (`benchmarks/bench_forecast.py` prints it)."""
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -37,11 +51,15 @@ class Forecast:
     n_frames : int
         Frames that can be used.
     seconds : float
-        Wall-clock time on the given workers, from one pair that was timed.
+        Wall-clock time on the given workers, `start_seconds` included.
+    start_seconds : float
+        Part of it until the workers are ready.
     worker_bytes : int
         Peak memory of one worker.
     stack_bytes, cache_bytes : int
         Disk space of the output in all formats and of the kept intermediate results.
+    free_bytes : int or None
+        Free space where the run folder is or will be; None where no folder was given.
     """
 
     n_frames: int
@@ -49,10 +67,25 @@ class Forecast:
     worker_bytes: int
     stack_bytes: int
     cache_bytes: int
+    start_seconds: float = 0.0
+    free_bytes: int | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the disk has room for stack and cache; True where that is not known."""
+        return self.free_bytes is None or self.stack_bytes + self.cache_bytes <= self.free_bytes
 
 
-def forecast(frames: Sequence[FrameInfo], settings: RunSettings, n_workers: int) -> Forecast:
-    """Time one pair from the middle of the stack and extrapolate.
+def forecast(
+    frames: Sequence[FrameInfo],
+    settings: RunSettings,
+    n_workers: int,
+    folder: str | os.PathLike[str] | None = None,
+) -> Forecast:
+    """Time a pair from the middle of the stack on all workers at once, and extrapolate.
+
+    Workers share memory bandwidth, caches and the clock of the processor, so as many processes as
+    the run will have at work do the same pair at the same time.
 
     Parameters
     ----------
@@ -61,14 +94,27 @@ def forecast(frames: Sequence[FrameInfo], settings: RunSettings, n_workers: int)
     settings : RunSettings
         All settings.
     n_workers : int
-        Workers that the run will have.
+        Workers that the run will have; 0 for a run in the calling process.
+    folder : path-like, optional
+        The run folder, to tell the free space of its disk.
     """
     middle = len(frames) // 2
     sample = tuple(frames[max(middle - 1, 0) : middle + 1])
-    # A fresh process, so that its peak memory is that of a worker.
+    at_work = min(max(n_workers, 1), usable_cores(), MOST_PROCESSES)
+    started = time.perf_counter()
+    # Fresh processes, so that their peak memory is that of a worker.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        seconds, peak, cache_bytes = pool.submit(_try_pair, sample, settings).result()
+    with ProcessPoolExecutor(at_work, mp_context=context) as pool:
+        barrier = [pool.submit(_get_ready) for _ in range(at_work)]
+        for ready in barrier:
+            ready.result()
+        process_seconds = time.perf_counter() - started
+        trials = [pool.submit(_try_pair, sample, settings) for _ in range(at_work)]
+        found = [trial.result() for trial in trials]
+    per_frame = max(trial[0] for trial in found)
+    # What was not tried at once, since there are no more cores here, runs on other machines.
+    share = max(n_workers, 1) if n_workers > MOST_PROCESSES else at_work
+    start_seconds = CLUSTER_START * process_seconds if n_workers else 0.0
     dtype, _ = output_dtype(settings.output.dtype, np.dtype(frames[0].dtype))
     height, width = frames[0].shape
     n_slices = -(-len(frames) // settings.output.z_bin)
@@ -78,39 +124,86 @@ def forecast(frames: Sequence[FrameInfo], settings: RunSettings, n_workers: int)
     margin = CANVAS_MARGIN if settings.output.pad else 1.0
     return Forecast(
         n_frames=len(frames),
-        seconds=seconds * len(frames) / max(n_workers, 1),
-        worker_bytes=peak,
+        seconds=start_seconds + per_frame * len(frames) / share,
+        worker_bytes=max(trial[1] for trial in found),
         stack_bytes=int(n_slices * height * width * dtype.itemsize * margin * copies),
-        cache_bytes=cache_bytes * len(frames),
+        cache_bytes=found[0][2] * len(frames),
+        start_seconds=start_seconds,
+        free_bytes=None if folder is None else free_space(folder),
     )
+
+
+def free_space(folder: str | os.PathLike[str]) -> int:
+    """Return the free bytes of the disk that holds a folder, which need not exist yet.
+
+    Raises
+    ------
+    AccessError
+        When that cannot be told.
+    """
+    path = Path(folder).absolute()
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    with reading(path):
+        return shutil.disk_usage(path).free
+
+
+def _get_ready() -> None:
+    for name in WARM_MODULES:
+        import_module(name)
+    # Long enough that no process takes the turn of another.
+    time.sleep(0.1)
 
 
 def _try_pair(sample: tuple[FrameInfo, ...], settings: RunSettings) -> tuple[float, int, int]:
     """Process two frames; return seconds and cache bytes per frame, and peak memory in bytes."""
+    import cv2
+
+    # As in a worker.
+    cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        detector = settings.input.detector
-        ranges = data_range.measure_batch(
-            data_range.RangeBatch(sample, detector, settings.data_range, folder)
-        )
-        jobs = tuple(
-            keypoints.keypoint_job(f, r.minimum, r.maximum, detector, settings.sift)
-            for f, r in zip(sample, ranges, strict=True)
-        )
-        keypoints.extract_batch(keypoints.KeyPointBatch(jobs, detector, settings.sift, folder))
-        per_frame = (time.perf_counter() - started) / len(sample)
-        started = time.perf_counter()
-        first, second = jobs[0], jobs[-1]
-        job = pairs.pair_job((0, first.key), (1, second.key), settings.matching, settings.solver)
-        pairs.estimate_batch(pairs.PairBatch((job,), settings.matching, settings.solver, folder))
-        dtype, _ = output_dtype(settings.output.dtype, np.dtype(sample[0].dtype))
-        render = RenderSettings(
-            Canvas(sample[0].shape), str(dtype), detector, order=settings.output.order
-        )
-        render_slice((SourceFrame(sample[0].path, np.eye(3)),), render)
-        per_frame += time.perf_counter() - started
+        per_frame = run_single_threaded(_timed_pair, (sample, settings, folder))
         stored = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     return per_frame, peak_memory(), stored // len(sample)
+
+
+def _timed_pair(work: tuple[tuple[FrameInfo, ...], RunSettings, str]) -> float:
+    sample, settings, folder = work
+    started = time.perf_counter()
+    detector = settings.input.detector
+    ranges = data_range.measure_batch(
+        data_range.RangeBatch(sample, detector, settings.data_range, folder)
+    )
+    jobs = tuple(
+        keypoints.keypoint_job(f, r.minimum, r.maximum, detector, settings.sift)
+        for f, r in zip(sample, ranges, strict=True)
+    )
+    keypoints.extract_batch(keypoints.KeyPointBatch(jobs, detector, settings.sift, folder))
+    dtype, _ = output_dtype(settings.output.dtype, np.dtype(sample[0].dtype))
+    render = RenderSettings(
+        Canvas(sample[0].shape), str(dtype), detector, order=settings.output.order
+    )
+    images = [render_slice((SourceFrame(f.path, np.eye(3)),), render) for f in sample]
+    for k, image in enumerate(images):
+        np.save(Path(folder) / f"{k}.npy", image)
+    for k in range(len(images)):
+        (Path(folder) / f"{k}.npy").unlink()
+    per_frame = (time.perf_counter() - started) / len(sample)
+    started = time.perf_counter()
+    first, second = jobs[0], jobs[-1]
+    job = pairs.pair_job((0, first.key), (1, second.key), settings.matching, settings.solver)
+    pairs.estimate_batch(pairs.PairBatch((job,), settings.matching, settings.solver, folder))
+    quality = settings.quality
+    if quality.metrics:
+        compare_images(
+            images[0],
+            images[-1],
+            quality.metrics,
+            nmi_bins=quality.nmi_bins,
+            fsc_threshold=quality.fsc_threshold,
+            reference=quality.reference,
+        )
+    return per_frame + time.perf_counter() - started
 
 
 def peak_memory() -> int:

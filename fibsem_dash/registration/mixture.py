@@ -53,7 +53,7 @@ class DetectorMixture:
         total += self.second[place].astype(np.float32) * weight
         if np.issubdtype(self.dtype, np.integer):
             np.rint(total, out=total)
-        return total.astype(self.dtype.newbyteorder("="))
+        return np.asarray(total, self.dtype.newbyteorder("="))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         whole = np.empty(self.shape, self.dtype.newbyteorder("="))

@@ -71,6 +71,8 @@ class PairResult:
         Key of the inliers on disk.
     reused : bool
         Whether the result was found on disk.
+    source : {"sift", "manual", "retried", "accepted"}
+        How the transform came to be; see `edits.PairEdit`.
     """
 
     first: int
@@ -86,9 +88,15 @@ class PairResult:
     reason: str
     key: str
     reused: bool = False
+    source: str = "sift"
 
     def __bool__(self) -> bool:
         return not self.reason
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether it failed and nobody accepted that."""
+        return not self and self.source != "accepted"
 
 
 def pair_job(
@@ -248,6 +256,11 @@ def _from_record(job: PairJob, record: Mapping[str, Any], reused: bool = True) -
         key=job.key,
         reused=reused,
     )
+
+
+def as_result(job: PairJob, record: Mapping[str, Any] | None) -> PairResult | None:
+    """Return the result of a pair from its record on disk; None where there is none."""
+    return None if record is None else _from_record(job, record)
 
 
 def _numbers(values: Any) -> Array:

@@ -21,10 +21,13 @@ from fibsem_dash.compute.executor import (
 from fibsem_dash.compute.progress import Cancelled, Monitor, SilentMonitor
 from fibsem_dash.errors import RunError
 from fibsem_dash.io.tables import write_csv
-from fibsem_dash.registration import bridging, data_range, frames, keypoints, pairs, tables
-from fibsem_dash.registration.chain import ChainResult, PairTable, build_chain, fov_trend
+from fibsem_dash.registration import bridging, data_range, frames, keypoints, tables
+from fibsem_dash.registration.chain import ChainResult, build_chain
+from fibsem_dash.registration.chain_input import fov_trend_of, pair_table
 from fibsem_dash.registration.data_range import StackRange
-from fibsem_dash.registration.frames import FOV_COLUMNS, FrameInfo
+from fibsem_dash.registration.edits import BY_HAND, RunEdits, run_edits, write_edits
+from fibsem_dash.registration.frames import FrameInfo
+from fibsem_dash.registration.pair_tasks import estimate_tasks, pair_tasks
 from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.registration.run_store import (
     STAGES,
@@ -38,7 +41,6 @@ from fibsem_dash.registration.stack_stage import StackSummary, write_stack
 from fibsem_dash.registration.summary import RunSummary
 from fibsem_dash.settings import RunSettings, to_dict
 from fibsem_dash.transforms import get_model
-from fibsem_dash.transforms.matrices import Array
 
 FEW_HEADERS = 200
 """Frames whose headers this process reads by itself."""
@@ -59,6 +61,9 @@ class Registration:
         Where work runs; this process by default.
     monitor : Monitor, optional
         What hears of progress and may cancel.
+    edits : RunEdits, optional
+        Frames left out and pairs changed by hand; they replace those of the run folder, which hold
+        by default.
     """
 
     def __init__(
@@ -68,12 +73,14 @@ class Registration:
         settings: RunSettings | None = None,
         executor: Executor | None = None,
         monitor: Monitor | None = None,
+        edits: RunEdits | None = None,
     ) -> None:
         self.paths = [os.path.abspath(p) for p in paths]
         self.store = RunStore(folder)
         self.settings = settings or RunSettings()
         self.executor = executor or InProcessExecutor()
         self.monitor = monitor or SilentMonitor()
+        self.edits = edits
         self.frames: list[FrameInfo] = []
         self.excluded: dict[int, str] = {}
         self.levels: StackRange | None = None
@@ -101,6 +108,7 @@ class Registration:
         refuse_raw_folder(self.store.folder, self.paths)
         check_name(self.settings.output)
         get_model(self.settings.solver)
+        self.edits = self._read_edits()
         self.store.create()
         with self.store.lock():
             self.store.sweep()
@@ -120,7 +128,7 @@ class Registration:
                 raise
             self._record["outputs"] = list(stack.files)
             self._end("done")
-        failed = tuple(pair for pair in self.pairs if not pair)
+        failed = tuple(pair for pair in self.pairs if pair.is_problem)
         return RunSummary(
             n_frames=len(self.frames),
             n_slices=stack.shape[0],
@@ -128,14 +136,21 @@ class Registration:
             failed=failed,
             stack=stack,
             seconds=time.monotonic() - started,
+            by_hand=frozenset(k for k, reason in self.excluded.items() if reason == BY_HAND),
         )
+
+    def _read_edits(self) -> RunEdits:
+        return run_edits(self.store.folder) if self.edits is None else self.edits
 
     def _begin(self) -> None:
         old = self.store.read()
+        edits = self._read_edits()
+        write_edits(self.store.folder, edits)
         self._record = {
             "schema_version": 1,
             "software": software_versions(),
             "settings": to_dict(self.settings),
+            "edits": edits.to_dict(),
             "created": old.get("created", now()),
             "finished": None,
             "state": "running",
@@ -236,12 +251,24 @@ class Registration:
             low[item.index], high[item.index] = item.minimum, item.maximum
             if item.reason:
                 self._exclude(item.index, item.reason)
+        # Only now: without its range, the smooth range and with it the key points of all frames
+        # around it would change.
+        self._leave_out()
         self._drop_excluded()
         self.levels = data_range.combine_ranges(low, high, settings)
         for text in self.levels.warnings:
             self._tell(f"data range: {text}")
         self._write_frames()
         return self.levels
+
+    def _leave_out(self) -> None:
+        self.edits = self._read_edits()
+        chosen, unknown = self.edits.applied_to(self.paths)
+        if unknown:
+            self._tell(f"edits of frames that are not in the input list: {', '.join(unknown)}")
+        for index in chosen:
+            if index not in self.excluded:
+                self._exclude(index, BY_HAND)
 
     def extract_keypoints(self) -> dict[int, int]:
         """Extract the key points of every frame; return their numbers by frame."""
@@ -312,7 +339,7 @@ class Registration:
         self.pairs = list(found.values())
         self._count("pairs", *self._pair_counts)
         for pair in self.pairs:
-            if not pair:
+            if pair.is_problem:
                 names = f"{self.frames[pair.first].name} and {self.frames[pair.second].name}"
                 self._tell(
                     f"pair {pair.first} - {pair.second} ({names}) failed: {pair.reason}; the "
@@ -326,26 +353,12 @@ class Registration:
         return self.pairs
 
     def _estimate(self, wanted: Sequence[tuple[int, int]]) -> Mapping[tuple[int, int], PairResult]:
-        settings = self.settings
-        jobs = [
-            pairs.pair_job(
-                (a, self._keypoint_jobs[a].key),
-                (b, self._keypoint_jobs[b].key),
-                settings.matching,
-                settings.solver,
-            )
-            for a, b in wanted
-        ]
-        size = batch_size(len(jobs), self.executor.n_workers)
-        batches = [
-            pairs.PairBatch(
-                tuple(part), settings.matching, settings.solver, str(self.store.cache.folder)
-            )
-            for part in batches_of(jobs, size)
-        ]
-        if not jobs:
-            return {}
-        results: list[PairResult] = self._run_batches("pairs", pairs.estimate_batch, batches, jobs)
+        tasks = pair_tasks(
+            wanted, self._keypoint_jobs, self.settings, self._read_edits(), self.paths
+        )
+        results = estimate_tasks(
+            tasks, self.executor, self.monitor, self.store.cache, self._run_batches
+        )
         reused = sum(r.reused for r in results)
         self._pair_counts[0] += reused
         self._pair_counts[1] += len(results) - reused
@@ -353,14 +366,9 @@ class Registration:
 
     def build_chain(self) -> ChainResult:
         """Compute the position of every frame from the pair transforms."""
-        shape = (len(self.pairs),)
-        table = PairTable(
-            matrices=np.array([p.matrix for p in self.pairs]).reshape(*shape, 3, 3),
-            mean_src=np.array([p.mean_src for p in self.pairs]).reshape(*shape, 2),
-            mean_dst=np.array([p.mean_dst for p in self.pairs]).reshape(*shape, 2),
-        )
         self.monitor.start("chain", 1)
-        self.chain = build_chain(table, self.settings.chain, self._fov_trend())
+        trend = fov_trend_of([self.frames[k] for k in self.kept])
+        self.chain = build_chain(pair_table(self.pairs), self.settings.chain, trend)
         for text in self.chain.warnings:
             self._tell(text)
         write_csv(
@@ -376,12 +384,6 @@ class Registration:
         )
         self.monitor.advance("chain")
         return self.chain
-
-    def _fov_trend(self) -> Array | None:
-        centres = np.array(
-            [[self.frames[k].telemetry.get(c, np.nan) for c in FOV_COLUMNS] for k in self.kept]
-        )
-        return fov_trend(centres) if np.isfinite(centres).all() else None
 
     def write_stack(self) -> StackSummary:
         """Warp, write and measure all slices."""
@@ -402,5 +404,5 @@ class Registration:
     def _write_frames(self) -> None:
         write_csv(
             self.store.file("frames.csv"),
-            tables.frames_table(self.frames, self.levels, self.excluded),
+            tables.frames_table(self.frames, self.levels, self.excluded, self.n_keypoints),
         )

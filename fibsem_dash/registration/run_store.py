@@ -99,7 +99,7 @@ class RunStore:
                 remove_stack(leftover)
 
     def clear(self) -> None:
-        """Remove what an earlier run left: results, cache and record."""
+        """Remove what an earlier run left: results, cache and record; edits are nobody's result."""
         outputs = [Path(name).name for name in self.read().get("outputs", [])]
         try:
             shutil.rmtree(self.cache.folder, ignore_errors=True)
@@ -201,8 +201,10 @@ def _is_young(path: Path) -> bool:
 
 
 def _may_precede_a_run(name: str) -> bool:
-    """Tell whether a run that was killed before its first record can have left a file."""
-    return name in ("cache", "run.lock") or (name.startswith(".") and name.endswith(".partial"))
+    """Tell whether a file can be there before the first record: of a killed run, or edits."""
+    return name in ("cache", "run.lock", "edits.json") or (
+        name.startswith(".") and name.endswith(".partial")
+    )
 
 
 def _is_alive(pid: int, started: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,18 +121,11 @@ class _SliceImages:
                 if not self._find(target, first):
                     self._missing.add((n, first))
 
-    def _slab(self, target: StackTarget, first: int) -> range:
-        return range(first, min(first + target.writer.depth, target.writer.shape[0]))
-
-    def _key(self, target: StackTarget, first: int) -> str:
-        keys = [self._jobs[k].key for k in self._slab(target, first)]
-        return content_key(SLICES, target.token, first, *keys)
-
     def _find(self, target: StackTarget, first: int) -> bool:
         """Tell whether a slab is written; if so, take its statistics over."""
-        record = self.cache.load_record(SLICES, self._key(target, first)) or {}
+        record = self.cache.load_record(SLICES, slab_key(target, first, self._jobs)) or {}
         slices = record.get("slices")
-        numbers = self._slab(target, first)
+        numbers = slab_of(target, first)
         if not isinstance(slices, list) or len(slices) != len(numbers):
             return False
         found = [{name: as_float(value) for name, value in item.items()} for item in slices]
@@ -149,13 +142,13 @@ class _SliceImages:
             missing = True
             # Made in any case, so that no image is held longer than its slab takes.
             self._note(job.index, self.get(job))
-            numbers = self._slab(target, first)
+            numbers = slab_of(target, first)
             if job.index == numbers[-1]:
                 images = [self._images[k] for k in numbers]
                 slab = images[0][None] if len(images) == 1 else np.stack(images)
                 target.writer.write_slices(first, slab)
                 record = {"slices": [self.statistics[k] for k in numbers]}
-                self.cache.save_record(SLICES, self._key(target, first), record)
+                self.cache.save_record(SLICES, slab_key(target, first, self._jobs), record)
                 self._missing.discard((n, first))
         return missing
 
@@ -181,7 +174,7 @@ class _SliceImages:
         """Free the memory of slices that neither a slab nor the next comparison needs."""
         needed = {job.index}
         for n, first in self._missing:
-            needed.update(self._slab(self.batch.targets[n], first))
+            needed.update(slab_of(self.batch.targets[n], first))
         for index in [k for k in self._images if k not in needed]:
             del self._images[index]
 
@@ -194,6 +187,42 @@ def slice_statistics(image: npt.NDArray[Any]) -> dict[str, float]:
         "total": float(image.sum(dtype=np.float64)),
         "squares": _sum_of_squares(image),
     }
+
+
+def slab_of(target: StackTarget, first: int) -> range:
+    """Return the numbers of the slices that are written together with a slab's first one."""
+    return range(first, min(first + target.writer.depth, target.writer.shape[0]))
+
+
+def slab_key(target: StackTarget, first: int, jobs: Mapping[int, SliceJob]) -> str:
+    """Return the key of the record that tells that a slab is written."""
+    keys = [jobs[k].key for k in slab_of(target, first)]
+    return content_key(SLICES, target.token, first, *keys)
+
+
+def missing_slices(
+    cache: ResultCache, targets: Sequence[StackTarget | None], jobs: Sequence[SliceJob]
+) -> int:
+    """Count the slices that `write_batch` would write in any format.
+
+    Parameters
+    ----------
+    cache : ResultCache
+        Of the run folder.
+    targets : sequence of StackTarget
+        What `find_target` found; None for a format that is not begun.
+    jobs : sequence of SliceJob
+        All slices in order.
+    """
+    numbered = dict(enumerate(jobs))
+    missing: set[int] = set()
+    for target in targets:
+        if target is None:
+            return len(jobs)
+        for first in range(0, len(jobs), target.writer.depth):
+            if not cache.path(SLICES, slab_key(target, first, numbered), ".json").exists():
+                missing.update(slab_of(target, first))
+    return len(missing)
 
 
 def _sum_of_squares(image: npt.NDArray[Any]) -> float:

@@ -243,23 +243,8 @@ def plan_stack(
     canvas = Canvas(frame_shape)
     if output.pad:
         canvas = fit_canvas(used, frame_shape, output.pad_mode)
-    source = np.dtype(frames[0].dtype)
-    dtype, scaled = output_dtype(output.dtype, source)
-    grey = output_range(levels.global_minimum, levels.global_maximum, output.invert, source)
-    render = RenderSettings(
-        canvas=canvas,
-        dtype=str(dtype),
-        detector=settings.input.detector,
-        detector_b_fraction=output.detector_b_fraction,
-        order=output.order,
-        fill_value=output.fill_value,
-        invert=output.invert,
-        flip_y=output.flip_y,
-        transform=output.perform_transformation,
-        grey_range=grey if scaled else None,
-        flatten_file=os.path.abspath(output.flatten_file) if output.flatten_file else "",
-        dark_counts=frames[0].dark_counts if output.flatten_file else {},
-    )
+    render = render_settings(frames[0], canvas, levels, settings)
+    dtype = np.dtype(render.dtype)
     render_key = _render_key(render)
     pixel = settings.input.pixel_size_nm or frames[0].pixel_size_nm
     step, z_source = slice_distance_nm(frames, pixel)
@@ -274,6 +259,36 @@ def plan_stack(
     key = content_key("stack", [job.key for job in jobs], shape, str(dtype), voxel, label)
     name = output.file_name or built_name
     return StackPlan(jobs, render, shape, dtype, voxel, z_source, name, label, key)
+
+
+def render_settings(
+    frame: FrameInfo, canvas: Canvas, levels: StackRange, settings: RunSettings
+) -> RenderSettings:
+    """Return how the pixels of frames like this one become voxels.
+
+    Raises
+    ------
+    ParameterError
+        When the type of the output cannot hold the frames' values.
+    """
+    output = settings.output
+    source = np.dtype(frame.dtype)
+    dtype, scaled = output_dtype(output.dtype, source)
+    grey = output_range(levels.global_minimum, levels.global_maximum, output.invert, source)
+    return RenderSettings(
+        canvas=canvas,
+        dtype=str(dtype),
+        detector=settings.input.detector,
+        detector_b_fraction=output.detector_b_fraction,
+        order=output.order,
+        fill_value=output.fill_value,
+        invert=output.invert,
+        flip_y=output.flip_y,
+        transform=output.perform_transformation,
+        grey_range=grey if scaled else None,
+        flatten_file=os.path.abspath(output.flatten_file) if output.flatten_file else "",
+        dark_counts=frame.dark_counts if output.flatten_file else {},
+    )
 
 
 def _render_key(render: RenderSettings) -> str:

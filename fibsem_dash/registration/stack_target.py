@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,30 +108,24 @@ def open_target(
         When the format cannot hold the stack.
     """
     suffix = final.suffix
-    # The key of an MRC stack is that of the plan, as it always was.
-    key = key if suffix == ".mrc" else content_key("format", suffix, key)
-    folder = cache.folder / STACKS
-    partial = folder / f"{key}{suffix}.partial"
-    record = cache.load_record(STACKS, key) or {}
-    token = str(record.get("token", ""))
-    finished = final.with_name(str(record.get("file") or final.name))
-
-    def attach(path: Path) -> StackTarget:
-        writer = attach_stack(suffix, path, shape, dtype, voxel_size_nm)
-        return StackTarget(writer, token, final, key)
-
-    if token and record.get("identity") and stack_identity(finished) == record["identity"]:
-        if finished != final:
+    found = find_target(cache, final, key, shape, dtype, voxel_size_nm)
+    if found is not None and found.writer.path.parent == final.parent:
+        if found.writer.path != final:
             # The XML names its HDF5 file.
-            for path in companions(suffix, finished):
+            for path in companions(suffix, found.writer.path):
                 remove_stack(path)
-            publish_stack(finished, final)
-            cache.save_record(STACKS, key, record | {"file": final.name})
+            publish_stack(found.writer.path, final)
+            record = cache.load_record(STACKS, found.key) or {}
+            cache.save_record(STACKS, found.key, record | {"file": final.name})
+            writer = attach_stack(suffix, final, shape, dtype, voxel_size_nm)
+            found = replace(found, writer=writer)
         if not all(path.exists() for path in companions(suffix, final)):
             write_companions(suffix, final, shape, voxel_size_nm)
-        return attach(final)
-    if token and partial.exists():
-        return attach(partial)
+    if found is not None:
+        return found
+    key = _key_of_format(suffix, key)
+    folder = cache.folder / STACKS
+    partial = folder / f"{key}{suffix}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -144,7 +138,39 @@ def open_target(
     create_stack(suffix, fresh, shape, dtype, voxel_size_nm, labels)
     cache.save_record(STACKS, key, {"token": token})
     publish_stack(fresh, partial)
-    return attach(partial)
+    writer = attach_stack(suffix, partial, shape, dtype, voxel_size_nm)
+    return StackTarget(writer, token, final, key)
+
+
+def find_target(
+    cache: ResultCache,
+    final: Path,
+    key: str,
+    shape: tuple[int, int, int],
+    dtype: np.dtype[Any],
+    voxel_size_nm: tuple[float, float, float],
+) -> StackTarget | None:
+    """Find a stack that an earlier run finished, maybe under another name, or began.
+
+    Nothing is written; parameters as for `open_target`.
+    """
+    suffix = final.suffix
+    key = _key_of_format(suffix, key)
+    record = cache.load_record(STACKS, key) or {}
+    token = str(record.get("token", ""))
+    finished = final.with_name(str(record.get("file") or final.name))
+    path = cache.folder / STACKS / f"{key}{suffix}.partial"
+    if record.get("identity") and stack_identity(finished) == record["identity"]:
+        path = finished
+    if not token or not path.exists():
+        return None
+    writer = attach_stack(suffix, path, shape, dtype, voxel_size_nm)
+    return StackTarget(writer, token, final, key)
+
+
+def _key_of_format(suffix: str, key: str) -> str:
+    # The key of an MRC stack is that of the plan, as it always was.
+    return key if suffix == ".mrc" else content_key("format", suffix, key)
 
 
 def discard_partials(cache: ResultCache, targets: Sequence[StackTarget]) -> None:

@@ -19,11 +19,13 @@ class RunSummary:
     excluded : dict
         Frames that were left out, with the reason.
     failed : tuple of PairResult
-        Pairs without a transform.
+        Pairs without a transform that nobody accepted.
     stack : StackSummary
         Files and quality.
     seconds : float
         Time of this run.
+    by_hand : frozenset of int
+        Frames among the excluded that somebody chose to leave out.
     """
 
     n_frames: int
@@ -32,8 +34,9 @@ class RunSummary:
     failed: tuple[PairResult, ...]
     stack: StackSummary
     seconds: float
+    by_hand: frozenset[int] = frozenset()
 
     @property
     def n_problems(self) -> int:
-        """Number of frames left out and pairs failed."""
-        return len(self.excluded) + len(self.failed)
+        """Number of frames left out, but not by choice, and of pairs failed."""
+        return len(self.excluded.keys() - self.by_hand) + len(self.failed)

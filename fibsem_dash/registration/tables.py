@@ -20,13 +20,20 @@ if TYPE_CHECKING:
 MATRIX_COLUMNS = ("T00", "T01", "T02", "T10", "T11", "T12")
 """Columns of a matrix, row by row: Sxx Sxy Tx Syx Syy Ty."""
 
+CENTROID_COLUMNS = ("mean_src_x", "mean_src_y", "mean_dst_x", "mean_dst_y")
+"""Columns of pairs.csv with the centroids of the inliers in the first and the second frame, px."""
+
 
 def frames_table(
     frames: Sequence[FrameInfo],
     levels: StackRange | None,
     excluded: Mapping[int, str],
+    n_keypoints: Mapping[int, int] | None = None,
 ) -> pd.DataFrame:
-    """Return frames.csv: one row per file of the input list."""
+    """Return frames.csv: one row per file of the input list.
+
+    The number of key points comes last, empty until they are extracted.
+    """
     import pandas as pd
 
     n = len(frames)
@@ -44,6 +51,8 @@ def frames_table(
     for name in (*TELEMETRY, *FOV_COLUMNS):
         columns[name] = [f.telemetry.get(name, np.nan) for f in frames]
     columns["reason"] = reasons
+    counts = n_keypoints or {}
+    columns["n_keypoints"] = pd.array([counts.get(f.index) for f in frames], dtype="Int64")
     return pd.DataFrame(columns)
 
 
@@ -55,7 +64,8 @@ def pairs_table(
     """Return pairs.csv: one row per frame but the first, for its pair with the frame before.
 
     Where frames were taken out, ``previous_frame`` tells which frame the pair reaches back to; the
-    rows of frames that were taken out have no matrix.
+    rows of frames that were taken out have no matrix. The last columns hold the centroids of the
+    inliers in both frames, px, and how the transform came to be (`edits.SOURCES`).
     """
     import pandas as pd
 
@@ -77,10 +87,13 @@ def pairs_table(
                 "previous_frame": pair.first,
                 "reason": pair.reason,
                 **_matrix_cells(pair.matrix),
+                **dict(zip(CENTROID_COLUMNS, [*pair.mean_src, *pair.mean_dst], strict=True)),
+                "source": pair.source,
             }
         rows.append(row)
     names = ["frame", "file", "status", "npts", "n_matches", "error_abs_mean", "fwhm_x", "fwhm_y"]
     columns = [*names, *MATRIX_COLUMNS, "previous_frame", "reason"]
+    columns += [*CENTROID_COLUMNS, "source"]
     table = pd.DataFrame(rows, columns=columns)
     whole = dict.fromkeys(("npts", "n_matches", "previous_frame"), "Int64")
     return table.astype(whole)

@@ -17,6 +17,7 @@ from fibsem_dash.errors import ParameterError
 from fibsem_dash.io import open_frame
 from fibsem_dash.io.atomic import access_error
 from fibsem_dash.io.flatten_file import read_flatten
+from fibsem_dash.io.raw_frame import Region
 from fibsem_dash.registration.canvas import Canvas
 from fibsem_dash.transforms.matrices import Array, translation
 
@@ -113,18 +114,33 @@ def render_slice(sources: tuple[SourceFrame, ...], settings: RenderSettings) -> 
     return cast(total, settings)
 
 
-def read_fused(source: SourceFrame, settings: RenderSettings) -> Image:
-    """Read a frame as (y, x) float32: flattened, fused, corrected in brightness, inverted."""
+def read_fused(
+    source: SourceFrame, settings: RenderSettings, region: Region | None = None
+) -> Image:
+    """Read a frame as (y, x) float32: flattened, fused, corrected in brightness, inverted.
+
+    Parameters
+    ----------
+    source : SourceFrame
+        The frame; its matrix is not used.
+    settings : RenderSettings
+        See there.
+    region : Region, optional
+        The part (yi, ya, xi, xa) that is wanted, half open; the whole frame by default.
+    """
     frame = open_frame(source.path)
+    yi, ya, xi, xa = (0, frame.shape[0], 0, frame.shape[1]) if region is None else region
     fraction = settings.detector_b_fraction
     letters = [settings.detector] if fraction < 1e-5 else [settings.detector, "B"]
     weights = [1.0] if len(letters) == 1 else [1.0 - fraction, fraction]
     image: Image | None = None
     for letter, weight in zip(letters, weights, strict=True):
-        part = frame.view(letter).astype(np.float32)
+        pixels = frame.view(letter) if region is None else frame.raw(letter, region)
+        part = pixels.astype(np.float32)
         factors = load_flatten(settings.flatten_file).get(letter)
         if factors is not None:
-            _flatten(part, factors, settings.dark_counts.get(letter, 0.0))
+            _check_factors(factors, frame.shape)
+            _flatten(part, factors[yi:ya, xi:xa], settings.dark_counts.get(letter, 0.0))
         if weight != 1.0:
             part *= np.float32(weight)
         image = part if image is None else np.add(image, part, out=image)
@@ -161,16 +177,19 @@ def _flatten_factors(path: str, _mtime_ns: int, _size: int) -> dict[str, npt.NDA
     return read_flatten(path)
 
 
-def _flatten(image: Image, factors: npt.NDArray[np.float32], dark: float) -> None:
-    height, width = image.shape
+def _check_factors(factors: npt.NDArray[np.float32], shape: tuple[int, int]) -> None:
+    height, width = shape
     if factors.shape[0] < height or factors.shape[1] < width:
         raise ParameterError(
             "the flattening factors are smaller than the frames",
             expected=f"at least {height} x {width}",
             found=f"{factors.shape[0]} x {factors.shape[1]}",
         )
+
+
+def _flatten(image: Image, factors: npt.NDArray[np.float32], dark: float) -> None:
     image -= np.float32(dark)
-    image *= factors[:height, :width]
+    image *= factors
     image += np.float32(dark)
 
 

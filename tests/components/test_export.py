@@ -16,7 +16,7 @@ from bokeh.models import CustomAction, SaveTool
 from bokeh.plotting import figure
 
 from components.pages import header_code
-from components.pages.data import folder_code
+from components.pages.data_summary import folder_code
 from components.pages.header_analysis import Scope, fsc_of_rows
 from components.plots.export import add_export, name_figures, safe_name
 from components.widgets.figure_tools import CopyAsCode, table_download

@@ -27,10 +27,12 @@ from PIL import Image
 
 from fibsem_dash.errors import FibsemDashError, FormatError, ParameterError
 from fibsem_dash.io import JoinedStack, Stack, TifFolder, open_stack
-from fibsem_dash.io.bdv import BdvStack, BdvStackWriter
+from fibsem_dash.io.bdv import BdvStackWriter
+from fibsem_dash.io.bdv_read import BdvStack
 from fibsem_dash.io.bdv_xml import read_bdv_voxel_size, write_bdv_xml
 from fibsem_dash.io.describe import describe
-from fibsem_dash.io.ome_zarr import OmeZarrStack, OmeZarrStackWriter
+from fibsem_dash.io.ome_zarr import OmeZarrStackWriter
+from fibsem_dash.io.ome_zarr_read import OmeZarrStack
 from fibsem_dash.io.pyramid import (
     BlockWriter,
     bin_mean,

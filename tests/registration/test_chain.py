@@ -249,3 +249,55 @@ def test_the_given_pairs_are_not_changed() -> None:
     build_chain(table, ChainSettings(), np.ones((30, 2)))
     for array, known in zip((table.matrices, table.mean_src, table.mean_dst), before, strict=True):
         np.testing.assert_array_equal(array, known)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 17, 100])
+def test_products_in_blocks_equal_a_plain_loop_with_failed_pairs(n: int) -> None:
+    pairs = wandering(n, seed=n)
+    pairs[np.random.default_rng(n).random(n - 1) < 0.3] = np.nan
+    expected = [np.eye(3)]
+    for matrix in pairs:
+        expected.append(expected[-1] if np.isnan(matrix).any() else matrix @ expected[-1])
+    np.testing.assert_allclose(cumulate(pairs), expected, rtol=0, atol=1e-11)
+
+
+def shifts_by_a_plain_loop(linear: np.ndarray, pairs: PairTable, mode: str) -> np.ndarray:
+    shift = np.zeros((len(linear), 2))
+    for j in range(len(linear) - 1):
+        src, dst = pairs.mean_src[j], pairs.mean_dst[j]
+        shift[j + 1] = shift[j]
+        if np.isnan(src).any():
+            continue
+        if mode == "first_order":
+            shift[j + 1] += linear[j] @ dst - linear[j + 1] @ src
+        else:
+            shift[j + 1] = dst - linear[j + 1] @ np.linalg.solve(linear[j], src - shift[j])
+    return shift
+
+
+@pytest.mark.parametrize("mode", ["exact", "first_order"])
+@pytest.mark.parametrize("failed", [(), (0,), (4, 5, 9), (0, 58), tuple(range(59))])
+def test_summed_shifts_equal_a_plain_loop(mode: str, failed: tuple[int, ...]) -> None:
+    pairs = table_of(wandering(60, seed=5))
+    for array in (pairs.mean_src, pairs.mean_dst):
+        array[list(failed)] = np.nan
+    linear = np.eye(2) + np.random.default_rng(1).normal(0, 1e-3, (60, 2, 2))
+    found = refit_shifts(linear, pairs, mode)
+    np.testing.assert_allclose(found, shifts_by_a_plain_loop(linear, pairs, mode), atol=1e-9)
+
+
+@pytest.mark.parametrize(("window", "order"), [(1001, 0), (1001, 3), (2499, 2), (2501, 3)])
+def test_long_windows_equal_the_plain_filter(window: int, order: int) -> None:
+    rng = np.random.default_rng(0)
+    values = 1 + rng.normal(0, 1e-4, (2501, 2, 2)).cumsum(0)
+    found, warnings = smooth_savgol(values, window, order)
+    assert warnings == []
+    np.testing.assert_allclose(found, savgol_filter(values, window, order, axis=0), atol=1e-8)
+
+
+@pytest.mark.parametrize(("window", "order"), [(501, 9), (2501, 5), (2501, 9)])
+def test_high_orders_and_long_windows_keep_a_polynomial_as_it_is(window: int, order: int) -> None:
+    x = np.linspace(-1, 1, 2501)
+    values = np.polynomial.Polynomial(np.arange(1.0, order + 2))(x)[:, None]
+    # The powers that SciPy sums lose this: with 2501 frames and order 5 it gives 0 in the middle.
+    np.testing.assert_allclose(smooth_savgol(values, window, order)[0], values, atol=1e-8)

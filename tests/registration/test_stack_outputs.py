@@ -20,6 +20,7 @@ from fibsem_dash.compute.progress import Cancelled
 from fibsem_dash.dataset import FIBSEMDataset
 from fibsem_dash.errors import AccessError, ParameterError
 from fibsem_dash.io import bdv, ome_zarr, open_stack, pyramid
+from fibsem_dash.io.ome_zarr_read import OmeZarrStack
 from fibsem_dash.phantom import PhantomResult
 from fibsem_dash.registration.run_store import RunStore
 from fibsem_dash.settings import RunSettings, update
@@ -154,9 +155,19 @@ def start_process(paths: list[Path], folder: Path, formats: str) -> subprocess.P
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-@pytest.mark.parametrize("formats", ["zarr", "h5", "mrc,zarr,h5,tif"])
 @pytest.mark.parametrize(
-    ("kind", "n_files"), [("stacks", 1), ("slices", 1), ("slices", 3), ("blocks", 1), ("blocks", 9)]
+    ("formats", "kind", "n_files"),
+    [
+        ("zarr", "stacks", 1),
+        ("zarr", "slices", 1),
+        ("zarr", "blocks", 1),
+        ("zarr", "blocks", 9),
+        ("h5", "stacks", 1),
+        ("h5", "slices", 3),
+        ("h5", "blocks", 9),
+        ("mrc,zarr,h5,tif", "slices", 3),
+        ("mrc,zarr,h5,tif", "blocks", 3),
+    ],
 )
 @pytest.mark.usefixtures("small_blocks")
 def test_a_killed_run_resumes_to_the_same_bytes(
@@ -280,7 +291,7 @@ def test_a_dataset_opens_whatever_was_written(phantom: PhantomResult, tmp_path: 
     dataset = FIBSEMDataset(phantom.files[:3], tmp_path / "run", **{"output.formats": "zarr,tif"})
     dataset.register()
     with dataset.open_stack() as stack:
-        assert isinstance(stack, ome_zarr.OmeZarrStack)
+        assert isinstance(stack, OmeZarrStack)
         assert len(stack) == 3
 
 

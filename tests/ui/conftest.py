@@ -33,6 +33,9 @@ FLAGS = [
 PATIENCE_MS = 60_000
 """How long a story waits for something to appear; a busy machine is slow."""
 
+BOKEH_WARNINGS = ("could not set initial ranges", "could not determine", "[bokeh] Error")
+"""Warnings in the console that no page may cause."""
+
 sync_api.expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -118,7 +121,9 @@ class Tab:
         page.route("**/*", self._on_request)
 
     def _on_console(self, message: Any) -> None:
-        if message.type == "error":
+        # Bokeh warns of figures that it could not draw as they should be.
+        broken = message.type == "warning" and any(w in message.text for w in BOKEH_WARNINGS)
+        if message.type == "error" or broken:
             self.faults.append(f"console: {message.text}")
 
     def _on_response(self, response: Any) -> None:

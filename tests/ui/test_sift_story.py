@@ -62,3 +62,50 @@ def test_without_a_stack_the_way_to_one_is_shown(open_page):
     page = open_page("?page=sift")
     expect(page.get_by_text("Open a stack on the Data page first.")).to_be_visible(timeout=WAIT)
     expect(page.get_by_role("button", name="Go to Data")).to_be_visible()
+
+
+def test_keys_fit_and_stretch_and_step_the_pair(open_page, stack_folder):
+    page = open_sift(open_page, stack_folder)
+    page.keyboard.press("c")
+    expect(page.get_by_text(re.compile("contrast stretched"))).to_be_visible(timeout=WAIT)
+    page.keyboard.press("f")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text(re.compile("Frame 2 left"))).to_be_visible(timeout=WAIT)
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.get_by_text(re.compile("Frame 6 left, frame 7 right"))).to_be_visible(timeout=WAIT)
+
+
+def test_a_varied_setting_fills_a_table_that_fits(open_page, stack_folder):
+    page = open_sift(open_page, stack_folder)
+    page.get_by_role("tab", name="Laboratory").click()
+    page.get_by_label("Vary also").first.click()
+    page.get_by_role("menuitem", name="sigma", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    cells = page.locator(".tabulator-row .tabulator-cell[tabulator-field=changed]")
+    expect(cells.first).to_be_visible(timeout=WAIT)
+    expect(cells.first).to_contain_text("sigma")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled(timeout=WAIT)
+    holder = page.locator(".tabulator-tableholder").first
+    wide, shown = holder.evaluate("e => [e.scrollWidth, e.clientWidth]")
+    assert wide <= shown, "the table scrolls sideways"
+    cells.first.click()
+    expect(page.get_by_text(re.compile("Loaded: "))).to_be_visible(timeout=WAIT)
+
+
+def test_a_saved_file_loads_again(open_page, stack_folder, tmp_path):
+    page = open_sift(open_page, stack_folder)
+    sigma = page.get_by_label("Sigma", exact=True).first
+    sigma.fill("2.4")
+    sigma.press("Enter")
+    expect(page.get_by_text(re.compile("still uses other settings"))).to_be_attached(timeout=WAIT)
+    with page.expect_download() as download:
+        page.get_by_text("Save YAML").click()
+    file = tmp_path / "saved.yaml"
+    download.value.save_as(file)
+    assert "sigma: 2.4" in file.read_text()
+    for _ in range(2):
+        page.get_by_role("button", name="Defaults").first.click()
+        expect(sigma).to_have_value("1.6", timeout=WAIT)
+        page.locator("input[type=file]").first.set_input_files(str(file))
+        expect(sigma).to_have_value("2.4", timeout=WAIT)

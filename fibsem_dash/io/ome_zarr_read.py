@@ -1,0 +1,202 @@
+"""OME-Zarr 0.4 and 0.5: the reader."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fibsem_dash.errors import AccessError, FibsemDashError, FormatError
+from fibsem_dash.io.atomic import access_error
+from fibsem_dash.io.ome_metadata import Description, read_description
+from fibsem_dash.io.ome_zarr import open_array
+from fibsem_dash.io.pyramid import Triple
+from fibsem_dash.io.slabs import SlabCache
+from fibsem_dash.io.stack import slice_index
+
+LARGEST_CHUNK_BYTES = 2**32
+LARGEST_SLICE_BYTES = 2**34
+_LARGEST_METADATA = 2**24
+
+
+@contextlib.contextmanager
+def zarr_errors(path: Path) -> Iterator[None]:
+    """Report whatever goes wrong in reading a Zarr folder as ``FormatError`` or ``AccessError``."""
+    try:
+        yield
+    except FibsemDashError:
+        raise
+    except PermissionError as error:
+        raise access_error(error, path) from error
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        RuntimeError,
+        AttributeError,
+        OverflowError,
+        NotImplementedError,
+        RecursionError,
+        MemoryError,
+        zlib.error,
+    ) as error:
+        text = str(error).strip().splitlines()
+        raise FormatError(
+            "The Zarr folder cannot be read",
+            path=path,
+            found=f"{type(error).__name__}: {text[0][:200] if text else ''}",
+            remedy="Copy it again completely",
+        ) from error
+
+
+class OmeZarrStack:
+    """The full-size image of an OME-Zarr folder, read slab by slab. Can be pickled.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder: OME-Zarr 0.4 or 0.5, one image of axes z, y, x, perhaps with t and c of length
+        1 before them.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The folder.
+    shape : (int, int, int)
+        (z, y, x).
+    dtype : numpy.dtype
+        Native type of a voxel.
+    voxel_size_nm : (float, float, float)
+        (z, y, x) in nm, NaN where the metadata do not say.
+    levels : tuple of str
+        Paths of the pyramid's levels inside the folder, the largest first.
+    chunk_shape, shard_shape : tuple of int
+        Of the largest level, as stored.
+
+    Raises
+    ------
+    FormatError
+        Not OME-Zarr, more than three axes in use, or sizes that make no sense.
+    AccessError
+        The folder is missing or may not be read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not self.path.exists():
+            raise AccessError(
+                "The file or its folder does not exist", path=self.path, remedy="Check the path"
+            )
+        with zarr_errors(self.path):
+            described = read_description(self.path, _attributes(self.path))
+            self._array = open_array(self.path / described.levels[0], "r")
+            self._check(described)
+        self.levels = described.levels
+        self.version = described.version
+        self.voxel_size_nm = described.voxel_size_nm
+        self._extra = len(self._array.shape) - 3
+        z, y, x = (int(n) for n in self._array.shape[-3:])
+        self.shape: Triple = (z, y, x)
+        self.dtype: np.dtype[Any] = np.dtype(self._array.dtype).newbyteorder("=")
+        self.chunk_shape = tuple(int(n) for n in self._array.chunks)
+        self.shard_shape = tuple(int(n) for n in self._array.shards or self._array.chunks)
+        depth = self.chunk_shape[-3]
+        self._slabs = SlabCache(self._read, self.shape, self.dtype.itemsize, depth)
+        self._closed = False
+
+    def _check(self, described: Description) -> None:
+        shape, dtype = self._array.shape, self._array.dtype
+        problem = ""
+        if len(shape) != len(described.axes) or len(shape) < 3:
+            problem = f"shape {shape} with axes {', '.join(described.axes)}"
+        elif any(n != 1 for n in shape[:-3]) or described.axes[-3:] != ("z", "y", "x"):
+            problem = f"axes {', '.join(described.axes)} of {shape}"
+        elif min(shape) < 1 or np.dtype(dtype).kind not in "iuf":
+            problem = f"shape {shape} of {dtype}"
+        elif math.prod(shape[-2:]) * dtype.itemsize > LARGEST_SLICE_BYTES or any(
+            math.prod(c) * dtype.itemsize > LARGEST_CHUNK_BYTES for c in (self._array.chunks,)
+        ):
+            problem = f"slices of {shape[-2:]} in chunks of {self._array.chunks}"
+        if problem:
+            raise FormatError(
+                "The Zarr folder is not one stack that can be read",
+                path=self.path,
+                expected="axes z, y, x",
+                found=problem,
+                remedy="Save one channel and one time point as real numbers",
+            )
+
+    def _read(self, first: int, stop: int) -> NDArray[Any]:
+        with zarr_errors(self.path):
+            self._check_files(first, stop)
+            lead = (0,) * self._extra
+            return np.asarray(self._array[(*lead, slice(first, stop))], dtype=self.dtype)
+
+    def _check_files(self, first: int, stop: int) -> None:
+        # The library takes an empty file for one that is not there, which stands for zeros.
+        folder = self.path.joinpath(self.levels[0], "c", *["0"] * self._extra)
+        depth = self.shard_shape[-3]
+        for number in range(first // depth, (stop - 1) // depth + 1):
+            for file in (folder / str(number)).glob("*/*"):
+                if file.stat().st_size == 0:
+                    raise FormatError(
+                        "A part of the Zarr folder is empty", path=file, remedy="Copy it again"
+                    )
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        """Image of a slice, (y, x), a contiguous copy in native byte order."""
+        number = slice_index(index, len(self))
+        if self._closed:
+            raise ValueError("the stack is closed")
+        return self._slabs[number]
+
+    def close(self) -> None:
+        """Free the memory; may be called more than once."""
+        self._closed = True
+        self._slabs.clear()
+
+    def __enter__(self) -> OmeZarrStack:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return OmeZarrStack, (self.path,)
+
+
+def _attributes(path: Path) -> dict[str, Any]:
+    # Read without the library, which takes minutes over hostile metadata of gigabytes.
+    for name in ("zarr.json", ".zattrs"):
+        file = path / name
+        if file.is_file():
+            if file.stat().st_size > _LARGEST_METADATA:
+                raise FormatError("The metadata are too long", path=file)
+            data = json.loads(file.read_text(encoding="utf-8"))
+            found = data.get("attributes", {}) if name == "zarr.json" else data
+            return found if isinstance(found, dict) else {}
+    raise FormatError(
+        "The folder is not OME-Zarr",
+        path=path,
+        expected="zarr.json",
+        remedy="Choose the folder that holds zarr.json, and check that it was copied completely",
+    )

@@ -1,0 +1,109 @@
+"""The frame around the pages: pages in pieces, closed cards, hints, theme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from bokeh.models import ColumnDataSource
+from bokeh.plotting import figure
+
+pytest.importorskip("panel_material_ui")
+
+import panel as pn
+
+from components.config import ServerConfig
+from components.pages import PAGES
+from components.pages.base import Page, card
+from components.plots.base import hold_ranges
+from components.session import Session
+from components.shell import Shell, in_turns
+from components.widgets.theme_memory import wants_dark
+
+pytestmark = pytest.mark.filterwarnings("ignore:Both .variant.:PendingDeprecationWarning")
+
+KEYS = [entry.key for entry in PAGES]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_page_has_a_title_a_hint_and_help(key: str) -> None:
+    page = PAGES[KEYS.index(key)].load()
+    assert page.title
+    assert page.help_text.strip()
+    assert 20 < len(page.hint) < 110
+
+
+def test_a_page_is_put_together_in_pieces(session: Session) -> None:
+    class Some(Page):
+        def controls(self) -> list[pn.pane.Str]:
+            return [pn.pane.Str("a"), pn.pane.Str("b")]
+
+        def main(self) -> pn.pane.Str:
+            return pn.pane.Str("picture")
+
+    page = Some(session)
+    pieces = page.assemble()
+    next(pieces)
+    next(pieces)
+    assert len(page.layout) == 1
+    # Whoever wants all of it gets all of it, once.
+    assert page.__panel__() is page.layout
+    assert len(page.layout[0]) == 2
+    assert len(page.layout) == 2
+    page.__panel__()
+    assert len(page.layout) == 2
+
+
+def test_a_closed_card_is_filled_when_it_is_opened() -> None:
+    text = pn.pane.Str("a")
+    group = card("Some", text, collapsed=True)
+    assert text not in group.objects[0].objects
+    group.collapsed = False
+    assert text in group.objects[0].objects
+    group.collapsed = True
+    group.collapsed = False
+    assert group.objects[0].objects == [text]
+
+
+def test_without_a_browser_all_pieces_are_done_at_once() -> None:
+    done = []
+
+    def steps() -> Iterator[None]:
+        done.append(1)
+        yield
+        done.append(2)
+
+    in_turns(steps(), lambda: True)
+    assert done == [1, 2]
+
+
+def test_a_closed_hint_does_not_return(config: ServerConfig) -> None:
+    shell = Shell(config, "?page=data")
+    assert shell.hint.bar.text == shell.pages["data"].hint
+    shell.hint.bar.closed = "data"
+    shell.session.page = "header"
+    assert shell.hint.bar.text == shell.pages["header"].hint
+    shell.session.page = "data"
+    assert shell.hint.bar.text == ""
+
+
+def test_the_theme_of_the_cookie_is_taken() -> None:
+    assert wants_dark({"fibsem-dash-theme": "dark"})
+    assert not wants_dark({"fibsem-dash-theme": "light"})
+    assert not wants_dark({})
+    assert not wants_dark(None)
+
+
+def test_an_empty_figure_has_ranges_and_a_full_one_its_own() -> None:
+    source = ColumnDataSource({"x": [], "y": []})
+    plot = figure()
+    line = plot.line("x", "y", source=source)
+    plot.y_range.renderers = [line]
+    hold_ranges(plot, source)
+    stand_in = plot.renderers[-1]
+    assert plot.y_range.renderers == [line, stand_in]
+    assert len(stand_in.data_source.data["x"]) == 2
+    source.data = {"x": [5.0], "y": [6.0]}
+    assert len(stand_in.data_source.data["x"]) == 0
+    source.data = {"x": [], "y": []}
+    assert len(stand_in.data_source.data["x"]) == 2

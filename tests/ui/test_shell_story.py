@@ -1,0 +1,43 @@
+"""The frame around the pages in a browser: history, hint, theme, addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+pytestmark = pytest.mark.ui
+
+
+def test_back_hint_and_theme(open_page: Callable[[str], Any], stack_folder: Path) -> None:
+    expect = pytest.importorskip("playwright.sync_api").expect
+    stack = {"stack": str(stack_folder)}
+    page = open_page("?" + urlencode({"page": "header", "frame": 1} | stack))
+    expect(page.get_by_text("changed since frame 0")).to_be_visible()
+    entries = page.evaluate("history.length")
+
+    # Frames replace the address, pages add to the history.
+    for frame in (1, 2, 3):
+        page.locator("body").press("ArrowRight")
+        expect(page.get_by_text(f"changed since frame {frame}")).to_be_visible()
+    page.wait_for_url("**frame=4**")
+    assert page.evaluate("history.length") == entries
+    page.get_by_label("Toggle theme").click()
+    page.get_by_role("button", name="Close the hint").click()
+    page.get_by_text("SIFT", exact=True).first.click()
+    expect(page.get_by_text("Matching").first).to_be_visible()
+    assert page.evaluate("history.length") == entries + 1
+    page.go_back()
+    expect(page.get_by_text("changed since frame 3")).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_text("Matching").first).to_be_visible()
+
+    # A reload keeps the theme and the closed hint; a frame that is not there is told.
+    page.goto(page.url.partition("?")[0] + "?" + urlencode({"page": "header", "frame": 99} | stack))
+    expect(page.get_by_text("There is no frame 99").first).to_be_visible()
+    expect(page.get_by_role("button", name="Close the hint")).to_be_hidden()
+    cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+    assert cookies["fibsem-dash-theme"] == "dark"
