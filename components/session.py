@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import param
 
 from components.config import ServerConfig, server_config
+from components.jobs import job_registry
 from components.reading import HeaderReader, Reading, Request
 from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import AccessError, FibsemDashError
@@ -81,11 +83,8 @@ class Session(param.Parameterized):
             Folder of frames that is opened where the run lists none.
         """
         try:
-            resolved = self.config.confine(folder)
-            store = RunStore(resolved)
-            if not store.exists:
-                raise AccessError("this folder holds no run", path=folder, expected="run.json")
-            files = input_files(store)
+            resolved = self._run_folder(folder)
+            files = input_files(RunStore(resolved))
         except FibsemDashError as error:
             self.error = describe_error(error)
             files = ()
@@ -96,6 +95,19 @@ class Session(param.Parameterized):
             self.reader.read(Request(parent, keep_frame=True, files=files))
         elif otherwise:
             self.open_folder(otherwise)
+
+    def _run_folder(self, folder: str) -> Path:
+        """Return the resolved folder of a run, or of one that a job is about to make."""
+        # A queued job has not made its folder yet, and a new one has not written its record.
+        planned = Path(folder).expanduser().resolve()
+        if planned.is_relative_to(self.config.run_root) and any(
+            record.folder == str(planned) for record in job_registry().jobs()
+        ):
+            return planned
+        resolved = self.config.confine(folder)
+        if not RunStore(resolved).exists:
+            raise AccessError("this folder holds no run", path=folder, expected="run.json")
+        return resolved
 
     def _on_reading(self, reading: Reading) -> None:
         request, n_frames = reading.request, len(reading.frames)

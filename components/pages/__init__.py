@@ -31,5 +31,12 @@ PAGES = (
     PageEntry("header", "Header", "image_search", "components.pages.header", "HeaderPage"),
     PageEntry("range", "Data range", "contrast", "components.pages.data_range", "DataRangePage"),
     PageEntry("sift", "SIFT", "scatter_plot", "components.pages.sift", "SiftPage"),
+    PageEntry(
+        "registration",
+        "Registration",
+        "route",
+        "components.pages.registration",
+        "RegistrationPage",
+    ),
 )
 """Pages of the navigation."""
