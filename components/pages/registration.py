@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar
 
 import panel as pn
@@ -13,13 +14,16 @@ from components.jobs import job_registry
 from components.locked import when_locked
 from components.pages.base import CONTROL_WIDTH, Page, card
 from components.pages.run_form import RunForm
+from components.pages.run_result_view import RunResultView
 from components.pages.run_view import RunView
 from components.run_plan import RunPlan, newest_job, start_run
 from components.session import Session
 from components.widgets.job_list import JobList
+from components.widgets.plain import plain, plain_text
 from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import FibsemDashError
 from fibsem_dash.jobs import JobRecord
+from fibsem_dash.registration.run_list import list_runs
 
 POLL_MS = 400
 """How often a page that is shown looks at the jobs."""
@@ -55,7 +59,7 @@ a restarted server show it again.
         super().__init__(session, **values)
         self.registry = job_registry()
         self.form = RunForm(session, self.start)
-        self.view = RunView(self.registry, self._on_state)
+        self.view = RunView(session, self.registry, self._on_state)
         self.jobs = JobList(self.open_job, self.move_up, self.remove, CONTROL_WIDTH - 40)
         self.active = False
         self._version = -1
@@ -75,6 +79,13 @@ a restarted server show it again.
     def main(self) -> Any:
         """Return the tabs."""
         self.form_main = self.form.main()
+        self.result = RunResultView(self.session)
+        self.result_title = plain_text(
+            "", {"font-size": "17px", "font-weight": "500"}, margin=(8, 8), max_width=420
+        )
+        self.result_main = pn.Column(
+            self.result_title, self.result, sizing_mode="stretch_both", margin=0
+        )
         self.body = pn.Column(self.form_main, sizing_mode="stretch_both", margin=0)
         self.more = [
             (title, module, name)
@@ -110,6 +121,7 @@ a restarted server show it again.
         """Show the job of the open run, else the newest that runs, else the form."""
         self.active = True
         self._version = -1
+        self._stop_timer()
         records = self.registry.jobs()
         wanted = newest_job(records, self.session.run_folder) if self.session.run_folder else None
         if wanted is None and not self.session.run_folder and not self.view.job:
@@ -120,7 +132,7 @@ a restarted server show it again.
         if wanted is not None:
             self._show_job(wanted.id)
         elif self.view.record is None:
-            self.show_form()
+            self._show_run_folder()
         self.tick()
         document = pn.state.curdoc
         if document is not None and document.session_context is not None:
@@ -130,6 +142,10 @@ a restarted server show it again.
         """Look no longer."""
         self.active = False
         self.form.leave()
+        self.view.leave()
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
@@ -192,19 +208,34 @@ a restarted server show it again.
 
     def _show_job(self, job: str) -> None:
         self.view.open(job)
-        self._arrange(form=False)
+        self._arrange(self.view)
 
     def show_form(self) -> None:
         """Show the form of a new run."""
         self.view.job = ""
-        self._arrange(form=True)
+        self._arrange(self.form_main)
         if self.session.folder and self.form.plan().resumes:
             self.form.propose()
         self.form.enter()
 
-    def _arrange(self, form: bool) -> None:
+    def _show_run_folder(self) -> None:
+        """Show a run that no job of this server made: its result, or the form to go on with it."""
+        folder = self.session.run_folder
+        run = next((r for r in list_runs(folder) if r.folder == folder), None) if folder else None
+        if run is not None and run.state == "done":
+            self.view.job = ""
+            self.result.open(folder)
+            self.result_title.object = Path(folder).name
+            self._arrange(self.result_main)
+            return
+        self.show_form()
+        if run is not None and self.form.adopt(folder):
+            text = f"The run {Path(folder).name} is {run.state}. Go on continues it."
+            self.form.load_note.param.update(object=plain(text), severity="info", visible=True)
+
+    def _arrange(self, wanted: Any) -> None:
         self._version = -1
-        wanted = self.form_main if form else self.view
+        form = wanted is self.form_main
         if len(self.body) != 1 or self.body[0] is not wanted:
             self.body[:] = [wanted]
         if not form:
@@ -217,7 +248,9 @@ a restarted server show it again.
         if not self.active:
             return
         job = newest_job(self.registry.jobs(), self.session.run_folder)
-        if job is not None and job.id != self.view.job:
+        if job is None and self.session.run_folder:
+            self._show_run_folder()
+        elif job is not None and job.id != self.view.job:
             self._show_job(job.id)
 
     def _on_state(self, record: JobRecord) -> None:
