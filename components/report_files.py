@@ -1,7 +1,7 @@
 """Reports of runs in the browser: ``/report/<run folder below the run root>``.
 
 Nothing but ``report.html`` of run folders passes. The page gets an origin of its own and may not
-ask any server, so a file that somebody else put there reaches neither the dashboard nor its cookies.
+ask any server, so a file that somebody put there reaches neither the dashboard nor its cookies.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import panel as pn
 import panel_material_ui as pmui
 
+from components.demo_run import visible_jobs
 from components.jobs import job_registry
 from components.locked import when_locked
 from components.pages.base import CONTROL_WIDTH, Page, card
@@ -112,6 +113,10 @@ a restarted server show it again.
             self._more[index] = getattr(import_module(module), name)(self.session)
             self.places[index - 1].append(self._more[index])
 
+    def records(self) -> list[JobRecord]:
+        """Return the jobs that may be shown here."""
+        return visible_jobs(self.session.config, self.registry.jobs())
+
     @property
     def shows_form(self) -> bool:
         """Whether the form is shown, rather than a job."""
@@ -122,7 +127,7 @@ a restarted server show it again.
         self.active = True
         self._version = -1
         self._stop_timer()
-        records = self.registry.jobs()
+        records = self.records()
         wanted = newest_job(records, self.session.run_folder) if self.session.run_folder else None
         if wanted is None and not self.session.run_folder and not self.view.job:
             running = [r for r in records if r.active and r.kind == "register"]
@@ -159,7 +164,7 @@ a restarted server show it again.
         """Bring jobs and progress up to date."""
         if self._version != self.registry.version:
             self._version = self.registry.version
-            self.jobs.show(self.registry.jobs(), self.view.job)
+            self.jobs.show(self.records(), self.view.job)
         if self.view.job:
             if self.view.record is None:
                 self.show_form()
@@ -242,12 +247,12 @@ a restarted server show it again.
             self.form.leave()
         self.form_cards.visible = form
         self.new_run.visible = not form
-        self.jobs.show(self.registry.jobs(), self.view.job)
+        self.jobs.show(self.records(), self.view.job)
 
     def _on_run_folder(self) -> None:
         if not self.active:
             return
-        job = newest_job(self.registry.jobs(), self.session.run_folder)
+        job = newest_job(self.records(), self.session.run_folder)
         if job is None and self.session.run_folder:
             self._show_run_folder()
         elif job is not None and job.id != self.view.job:

@@ -113,7 +113,7 @@ class RunView(pn.viewable.Viewer):  # type: ignore[misc]
             self.job, self._seen = job, None
             self.log.clear()
             self.result.clear()
-            self.cluster.leave()
+            self.cluster.clear()
         self.poll()
 
     @property

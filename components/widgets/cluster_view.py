@@ -117,8 +117,8 @@ class Course:
 
 def _plot(title: str, y_label: str, x_range: Any, **options: Any) -> Any:
     return figure(
-        title=title, y_axis_label=y_label, x_axis_label="time since the page looks (s)",
-        x_range=x_range, height=170, sizing_mode="stretch_width", tools="", toolbar_location=None,
+        title=title, y_axis_label=y_label, x_axis_label="time since this page looks (s)",
+        x_range=x_range, height=165, sizing_mode="stretch_width", tools="", toolbar_location=None,
         output_backend="canvas", **options,
     )  # fmt: skip
 
@@ -145,13 +145,16 @@ class WorkersView(pn.viewable.Viewer):  # type: ignore[misc]
         }  # fmt: skip
         for plot in (self.cpu, self.memory):
             plot.y_range.start = 0
+            plot.xaxis.axis_label = None
         self.text = pmui.Typography("", variant="body2", margin=(4, 8))
-        self._layout = pn.Column(
-            self.text,
+        self.plots = pn.Column(
             *(pn.pane.Bokeh(p, sizing_mode="stretch_width") for p in
               (self.cpu, self.memory, self.stream)),
-            sizing_mode="stretch_both", scroll="y-auto", margin=0,
+            sizing_mode="stretch_width", visible=False, margin=0,
         )  # fmt: skip
+        self._layout = pn.Column(
+            self.text, self.plots, sizing_mode="stretch_both", scroll="y-auto", margin=0
+        )
 
     def follow(self, address: str) -> None:
         """Look at a scheduler once; an empty address leaves the last picture as it is."""
@@ -160,10 +163,18 @@ class WorkersView(pn.viewable.Viewer):  # type: ignore[misc]
             self.address = address
             if address:
                 self.course = Course()
+            self._say("")
         if address and not self.work.busy:
             self.work.request(address)
         elif not address and not self.course.samples:
             self._say("")
+
+    def clear(self) -> None:
+        """Forget what was seen."""
+        self.leave()
+        self.course = Course()
+        self.plots.visible = False
+        self._say("")
 
     def leave(self) -> None:
         """Let go of the scheduler; off the loop, for it may be gone."""
@@ -185,12 +196,17 @@ class WorkersView(pn.viewable.Viewer):  # type: ignore[misc]
     def _say(self, error: str) -> None:
         text = plain(error)
         if not text and not self.course.samples:
-            text = "The workers are shown here while a run is under way."
+            text = (
+                "Waiting for the workers to start ..."
+                if self.address
+                else "The workers are shown here while a run is under way."
+            )
         self.text.object = text
 
     def _paint(self) -> None:
         sample: ClusterSample = self.work.result
         self.course.add(sample)
+        self.plots.visible = True
         self.time.update(start=self.course.window[0], end=self.course.window[1])
         self.sources["cpu"].data = self.course.curves("cpu_percent", 1.0)
         self.sources["memory"].data = self.course.curves("memory_bytes", 1e-6)
@@ -263,6 +279,11 @@ class ClusterTabs:
             text = "Dask's dashboard cannot be reached from here; the tab Workers shows ours."
         self.note.param.update(object=text, visible=bool(text))
         self.frame.visible = bool(self.frame.path) and self.frame.reachable
+
+    def clear(self) -> None:
+        """Forget the job."""
+        self.leave()
+        self.workers.clear()
 
     def leave(self) -> None:
         """Look no longer."""
