@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.config import ServerConfig
 from components.pages.sift_settings import settings_yaml
 from fibsem_dash.errors import FibsemDashError, ParameterError, RunError
 from fibsem_dash.io.atomic import write_bytes
 from fibsem_dash.jobs import JobRecord, JobRegistry, jobs_folder
+from fibsem_dash.registration.forecast import Forecast
 from fibsem_dash.registration.frames import FrameInfo, find_frames, leave_out
 from fibsem_dash.registration.run_store import RunStore, refuse_raw_folder
 from fibsem_dash.registration.stack_checks import check_name, check_output
@@ -41,8 +42,8 @@ class RunPlan:
         Folder of the raw frames and pattern of their names.
     frames : tuple of FrameInfo
         Frames as they were read.
-    run_root : pathlib.Path
-        Folder below which run folders are made.
+    config : ServerConfig
+        Says where run folders are made, and which files may be read.
     name : str
         Name of the run folder.
     settings : RunSettings
@@ -56,11 +57,16 @@ class RunPlan:
     folder: str
     pattern: str
     frames: tuple[FrameInfo, ...]
-    run_root: Path
+    config: ServerConfig
     name: str
     settings: RunSettings
     workers: int = 1
     scheduler: str = ""
+
+    @property
+    def run_root(self) -> Path:
+        """Folder below which run folders are made."""
+        return self.config.run_root
 
     @property
     def run_folder(self) -> Path:
@@ -106,6 +112,11 @@ def check_plan(plan: RunPlan) -> None:
     FibsemDashError
         Says what is in the way and what to do.
     """
+    if plan.config.demo_only:
+        raise RunError(
+            "no run can be started here: strangers can reach this server",
+            remedy="Start it for this machine alone, or with a login.",
+        )
     if not plan.frames:
         raise RunError("no stack is open", remedy="Open a folder of frames on the Data page.")
     if not NAME.fullmatch(plan.name) or plan.name.endswith((" ", ".")):
@@ -130,6 +141,9 @@ def check_plan(plan: RunPlan) -> None:
         raise ParameterError(
             "address of the scheduler", expected="tcp://host:port", found=plan.scheduler
         )
+    for name in (plan.settings.output.flatten_file, plan.settings.output.brightness_file):
+        if name:
+            plan.config.confine(name)
     refuse_raw_folder(plan.run_folder, [f.path for f in plan.frames])
     check_name(plan.settings.output)
     get_model(plan.settings.solver)
@@ -153,14 +167,7 @@ def _refuse_foreign(folder: Path) -> None:
             )
 
 
-def free_bytes(folder: Path) -> int:
-    """Return the free space where a folder is or will be, bytes."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
-
-
-def check_space(needed: int, free: int) -> None:
+def check_space(told: Forecast) -> None:
     """Refuse what the disk cannot hold.
 
     Raises
@@ -168,11 +175,11 @@ def check_space(needed: int, free: int) -> None:
     RunError
         When less is free than needed.
     """
-    if needed > free:
+    if not told.fits:
         raise RunError(
             "not enough space on the disk of the run folder",
-            expected=f"about {format_bytes(needed)}",
-            found=f"{format_bytes(free)} free",
+            expected=f"about {format_bytes(told.stack_bytes + told.cache_bytes)}",
+            found=f"{format_bytes(told.free_bytes or 0)} free",
             remedy="Free some space, or write fewer formats.",
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 import param
 
 from components.config import ServerConfig, server_config
+from components.demo_run import open_demo_run
 from components.jobs import job_registry
 from components.reading import HeaderReader, Reading, Request
 from fibsem_dash.compute.executor import describe_error
@@ -122,6 +123,8 @@ class Session(param.Parameterized):
             )
         self.pattern = request.pattern
         self.open_frames(reading.folder, list(reading.frames))
+        if reading.folder == str(self.config.demo_folder) and not self.run_folder:
+            self.run_folder = open_demo_run(self.config)
         self._check_box()
 
     def _on_reader_error(self, text: str) -> None:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
 
+from components.demo_run import visible_jobs
 from components.jobs import job_registry
 from components.locked import when_locked
 from components.pages.base import CONTROL_WIDTH, Page, card
 from components.pages.run_form import RunForm
+from components.pages.run_result_view import RunResultView
 from components.pages.run_view import RunView
 from components.run_plan import RunPlan, newest_job, start_run
 from components.session import Session
 from components.widgets.job_list import JobList
+from components.widgets.plain import plain, plain_text
 from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import FibsemDashError
 from fibsem_dash.jobs import JobRecord
+from fibsem_dash.registration.run_list import list_runs
 
 POLL_MS = 400
 """How often a page that is shown looks at the jobs."""
@@ -55,7 +60,7 @@ a restarted server show it again.
         super().__init__(session, **values)
         self.registry = job_registry()
         self.form = RunForm(session, self.start)
-        self.view = RunView(self.registry, self._on_state)
+        self.view = RunView(session, self.registry, self._on_state)
         self.jobs = JobList(self.open_job, self.move_up, self.remove, CONTROL_WIDTH - 40)
         self.active = False
         self._version = -1
@@ -75,6 +80,13 @@ a restarted server show it again.
     def main(self) -> Any:
         """Return the tabs."""
         self.form_main = self.form.main()
+        self.result = RunResultView(self.session)
+        self.result_title = plain_text(
+            "", {"font-size": "17px", "font-weight": "500"}, margin=(8, 8), max_width=420
+        )
+        self.result_main = pn.Column(
+            self.result_title, self.result, sizing_mode="stretch_both", margin=0
+        )
         self.body = pn.Column(self.form_main, sizing_mode="stretch_both", margin=0)
         self.more = [
             (title, module, name)
@@ -101,6 +113,10 @@ a restarted server show it again.
             self._more[index] = getattr(import_module(module), name)(self.session)
             self.places[index - 1].append(self._more[index])
 
+    def records(self) -> list[JobRecord]:
+        """Return the jobs that may be shown here."""
+        return visible_jobs(self.session.config, self.registry.jobs())
+
     @property
     def shows_form(self) -> bool:
         """Whether the form is shown, rather than a job."""
@@ -110,7 +126,8 @@ a restarted server show it again.
         """Show the job of the open run, else the newest that runs, else the form."""
         self.active = True
         self._version = -1
-        records = self.registry.jobs()
+        self._stop_timer()
+        records = self.records()
         wanted = newest_job(records, self.session.run_folder) if self.session.run_folder else None
         if wanted is None and not self.session.run_folder and not self.view.job:
             running = [r for r in records if r.active and r.kind == "register"]
@@ -120,7 +137,7 @@ a restarted server show it again.
         if wanted is not None:
             self._show_job(wanted.id)
         elif self.view.record is None:
-            self.show_form()
+            self._show_run_folder()
         self.tick()
         document = pn.state.curdoc
         if document is not None and document.session_context is not None:
@@ -130,6 +147,10 @@ a restarted server show it again.
         """Look no longer."""
         self.active = False
         self.form.leave()
+        self.view.leave()
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
@@ -143,7 +164,7 @@ a restarted server show it again.
         """Bring jobs and progress up to date."""
         if self._version != self.registry.version:
             self._version = self.registry.version
-            self.jobs.show(self.registry.jobs(), self.view.job)
+            self.jobs.show(self.records(), self.view.job)
         if self.view.job:
             if self.view.record is None:
                 self.show_form()
@@ -192,32 +213,49 @@ a restarted server show it again.
 
     def _show_job(self, job: str) -> None:
         self.view.open(job)
-        self._arrange(form=False)
+        self._arrange(self.view)
 
     def show_form(self) -> None:
         """Show the form of a new run."""
         self.view.job = ""
-        self._arrange(form=True)
+        self._arrange(self.form_main)
         if self.session.folder and self.form.plan().resumes:
             self.form.propose()
         self.form.enter()
 
-    def _arrange(self, form: bool) -> None:
+    def _show_run_folder(self) -> None:
+        """Show a run that no job of this server made: its result, or the form to go on with it."""
+        folder = self.session.run_folder
+        run = next((r for r in list_runs(folder) if r.folder == folder), None) if folder else None
+        if run is not None and run.state == "done":
+            self.view.job = ""
+            self.result.open(folder)
+            self.result_title.object = Path(folder).name
+            self._arrange(self.result_main)
+            return
+        self.show_form()
+        if run is not None and self.form.adopt(folder):
+            text = f"The run {Path(folder).name} is {run.state}. Go on continues it."
+            self.form.load_note.param.update(object=plain(text), severity="info", visible=True)
+
+    def _arrange(self, wanted: Any) -> None:
         self._version = -1
-        wanted = self.form_main if form else self.view
+        form = wanted is self.form_main
         if len(self.body) != 1 or self.body[0] is not wanted:
             self.body[:] = [wanted]
         if not form:
             self.form.leave()
         self.form_cards.visible = form
         self.new_run.visible = not form
-        self.jobs.show(self.registry.jobs(), self.view.job)
+        self.jobs.show(self.records(), self.view.job)
 
     def _on_run_folder(self) -> None:
         if not self.active:
             return
-        job = newest_job(self.registry.jobs(), self.session.run_folder)
-        if job is not None and job.id != self.view.job:
+        job = newest_job(self.records(), self.session.run_folder)
+        if job is None and self.session.run_folder:
+            self._show_run_folder()
+        elif job is not None and job.id != self.view.job:
             self._show_job(job.id)
 
     def _on_state(self, record: JobRecord) -> None:

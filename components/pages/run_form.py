@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import panel as pn
@@ -19,7 +20,6 @@ from components.run_plan import (
     check_plan,
     check_space,
     command_line,
-    free_bytes,
     order_note,
     python_code,
     suggest_name,
@@ -35,7 +35,8 @@ from components.work import LatestWork
 from fibsem_dash.compute.executor import describe_error, usable_cores
 from fibsem_dash.errors import FibsemDashError
 from fibsem_dash.registration.forecast import Forecast, forecast
-from fibsem_dash.settings import RunSettings, update
+from fibsem_dash.registration.run_store import RunStore
+from fibsem_dash.settings import RunSettings, from_dict, update
 from fibsem_dash.units import format_bytes, format_duration
 
 STAGES = (
@@ -80,20 +81,12 @@ class Estimate:
     ----------
     told : Forecast
         Time, memory and disk.
-    free : int
-        Free space where the run folder will be, bytes.
     note : str
         What else a user should know; empty for nothing.
     """
 
     told: Forecast
-    free: int
     note: str = ""
-
-    @property
-    def disk(self) -> int:
-        """Space that the run will take, bytes."""
-        return self.told.stack_bytes + self.told.cache_bytes
 
 
 def estimate(plan: RunPlan) -> Estimate:
@@ -105,8 +98,8 @@ def estimate(plan: RunPlan) -> Estimate:
         When it cannot run.
     """
     check_plan(plan)
-    told = forecast(plan.used, plan.settings, plan.workers)
-    return Estimate(told, free_bytes(plan.run_folder), order_note(plan))
+    told = forecast(plan.used, plan.settings, plan.workers, plan.run_folder)
+    return Estimate(told, order_note(plan))
 
 
 class RunForm:
@@ -245,7 +238,7 @@ class RunForm:
             folder=session.folder,
             pattern=session.pattern,
             frames=tuple(session.frames),
-            run_root=session.config.run_root,
+            config=session.config,
             name=(self.name.value or "").strip(),
             settings=session.settings.to_settings(),
             workers=int(self.workers.value or 1),
@@ -293,7 +286,7 @@ class RunForm:
         try:
             check_plan(plan)
             if self.work.result is not None and self._asked == plan and not plan.resumes:
-                check_space(self.work.result.disk, self.work.result.free)
+                check_space(self.work.result.told)
             self._on_start(plan)
         except (FibsemDashError, OSError) as error:
             self.problem.param.update(object=plain(describe_error(error)), visible=True)
@@ -330,7 +323,7 @@ class RunForm:
             if plan.frames:
                 check_plan(plan)
             if fresh and result is not None and not plan.resumes:
-                check_space(result.disk, result.free)
+                check_space(result.told)
             text = self.work.error if fresh else ""
         except FibsemDashError as error:
             text = describe_error(error)
@@ -347,7 +340,7 @@ class RunForm:
                 ("Memory per worker", format_bytes(told.worker_bytes)),
                 ("Stack on disk", format_bytes(told.stack_bytes)),
                 ("Kept intermediate results", format_bytes(told.cache_bytes)),
-                ("Free on that disk", format_bytes(result.free)),
+                ("Free on that disk", format_bytes(told.free_bytes or 0)),
             ],
             notes,
         )
@@ -361,6 +354,21 @@ class RunForm:
                 values.pop("exclude")
             model.param.update(**values)
         self.session.param.trigger("settings_changed")
+
+    def adopt(self, folder: str) -> bool:
+        """Take name and settings of a run below the run root; tell whether that could be."""
+        path = Path(folder)
+        if path.parent != self.session.config.run_root:
+            return False
+        try:
+            settings = from_dict(RunStore(path).read().get("settings") or {})
+        except FibsemDashError as error:
+            self.session.error = describe_error(error)
+            return False
+        self.take(settings)
+        self.session.exclude(settings.input.exclude)
+        self.name.value = path.name
+        return True
 
     def _on_preset(self, event: Any) -> None:
         if event.new:

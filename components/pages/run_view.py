@@ -9,6 +9,9 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from components.pages.run_result_view import RunResultView
+from components.session import Session
+from components.widgets.cluster_view import ClusterTabs
 from components.widgets.job_list import state_word
 from components.widgets.log_view import LogView
 from components.widgets.plain import plain, plain_text
@@ -22,6 +25,9 @@ COLOURS = {
     "queued": "default", "running": "primary", "done": "success", "failed": "error",
     "cancelled": "warning", "interrupted": "warning",
 }  # fmt: skip
+
+TABS = ("Result", "Log", "Dask", "Workers")
+RESULT, LOG = 0, 1
 
 REMARKS = {
     "queued": "Waits until the runs in front of it have ended; it starts by itself, also when no "
@@ -37,6 +43,8 @@ class RunView(pn.viewable.Viewer):  # type: ignore[misc]
 
     Parameters
     ----------
+    session : Session
+        Its stack and run are what the result leads to.
     registry : JobRegistry
         The jobs.
     on_state : callable
@@ -44,11 +52,17 @@ class RunView(pn.viewable.Viewer):  # type: ignore[misc]
     """
 
     def __init__(
-        self, registry: JobRegistry, on_state: Callable[[JobRecord], None], **values: Any
+        self,
+        session: Session,
+        registry: JobRegistry,
+        on_state: Callable[[JobRecord], None],
+        **values: Any,
     ) -> None:
         super().__init__(**values)
         self.registry = registry
         self._on_state = on_state
+        self.result = RunResultView(session)
+        self.cluster = ClusterTabs()
         self.job = ""
         self._seen: tuple[str, str, int] | None = None
         self._build()
@@ -77,7 +91,11 @@ class RunView(pn.viewable.Viewer):  # type: ignore[misc]
             self.title, self.state, self.clock, pn.HSpacer(), self.stop, self.resume,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
-        self.tabs = pmui.Tabs(("Log", self.log), sizing_mode="stretch_both", min_height=240)
+        self.tabs = pmui.Tabs(
+            ("Result", self.result), ("Log", self.log), ("Dask", self.cluster.dask),
+            ("Workers", self.cluster.workers), active=LOG, sizing_mode="stretch_both",
+            min_height=300,
+        )  # fmt: skip
         self._layout = pn.Column(
             head, self.alert, self.stages, self.tabs, self.question,
             sizing_mode="stretch_both", scroll="y-auto", margin=0,
@@ -94,6 +112,8 @@ class RunView(pn.viewable.Viewer):  # type: ignore[misc]
         if job != self.job:
             self.job, self._seen = job, None
             self.log.clear()
+            self.result.clear()
+            self.cluster.clear()
         self.poll()
 
     @property
@@ -116,7 +136,14 @@ class RunView(pn.viewable.Viewer):  # type: ignore[misc]
             self._seen = seen
             self._show_state(record)
             self._on_state(record)
-        self.log.add(self.registry.log(record.id, after=self.log.last))
+        shown = TABS[self.tabs.active]
+        if shown == "Log" or not self.log.known or not record.active:
+            self.log.add(self.registry.log(record.id, after=self.log.last))
+        self.cluster.poll(record, shown)
+
+    def leave(self) -> None:
+        """Look no longer."""
+        self.cluster.leave()
 
     def _show_clock(self, record: JobRecord) -> None:
         text = ""
@@ -141,6 +168,12 @@ class RunView(pn.viewable.Viewer):  # type: ignore[misc]
         elif record.exit_status == 3:
             text, severity = f"Done; {record.problems} frames or pairs have problems.", "warning"
         self.alert.param.update(object=plain(text), severity=severity, visible=bool(text))
+        if record.kind == "register" and not record.active:
+            self.result.open(record.folder)
+        if record.state == "done":
+            self.tabs.active = RESULT
+        elif self.tabs.active == RESULT:
+            self.tabs.active = LOG
 
     def ask_to_stop(self) -> None:
         """Ask once before a running job is stopped; a waiting one just leaves the queue."""
