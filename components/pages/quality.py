@@ -51,8 +51,8 @@ This page compares registrations by how well each slice fits the one before.
 * In the list, change **colour** and **label**, hide a run, move it, or make it the **baseline**
   that the others are compared with. **Offset** is added to the frame numbers of a run whose stack
   begins at another slice.
-* **Curves**: one row per measure, the frames are shared. Drag to move, turn the wheel to zoom;
-  a click on the legend mutes a run in all rows. Outliers are left out of the y limits;
+* **Curves**: one row per measure, the frames are shared. Drag to move; the wheel with **ctrl**
+  zooms; a click on the legend mutes a run in all rows. Outliers are left out of the y limits;
   a **double click** shows the full range of a row, another one leaves them out again.
 * **NSAD** and **error**: lower is better. **NCC**, **NMI**, **FSC**, **SNR**, **npts** (key points
   that fit): higher is better. Values depend on the evaluation box: compare equal regions only.

@@ -164,6 +164,7 @@ class QualityRow:
         plot = figure(
             x_range=x_range,
             y_range=Range1d(0, 1),
+            x_axis_location="above",
             tools="xpan,box_zoom,save,tap",
             active_drag="xpan",
             output_backend="canvas",
@@ -177,7 +178,7 @@ class QualityRow:
             lod_threshold=None,
             lod_timeout=100,
         )
-        wheel = WheelZoomTool(dimensions="width")
+        wheel = WheelZoomTool(dimensions="width", modifiers={"ctrl": True})
         plot.add_tools(wheel, self.hover)
         plot.toolbar.active_scroll = wheel
         plot.toolbar.logo = None

@@ -90,15 +90,12 @@ class QualityAdd(pn.viewable.Viewer):  # type: ignore[misc]
             [(one_line(o.name), o.state, o.date) for o in self.offers],
             columns=["Run", "State", "Begun"],
         )
-        table = plain_table(rows, self._on_row, ROWS, None, {"Run": 104, "State": 60})
+        table = plain_table(rows, lambda _row: None, ROWS, None, {"Run": 104, "State": 60})
         table.param.update(
             width=self._width, sizing_mode="fixed", margin=(2, 4), selectable="toggle"
         )
         table.param.watch(lambda _event: self._on_selection(), "selection")
         return table
-
-    def _on_row(self, _row: int) -> None:
-        """Selections are followed by themselves."""
 
     def _on_selection(self) -> None:
         n = len(self.table.selection)

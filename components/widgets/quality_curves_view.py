@@ -27,7 +27,7 @@ ROW_HEIGHT = 92
 """Least height of a row, px."""
 
 AXIS_HEIGHT, LEGEND_HEIGHT = 36, 26
-"""What the last row needs for its axis, and the first one for its legend, px."""
+"""What the first row needs for the axis of frames and for the legend, px."""
 
 SPARE = 0.5
 """Part of the visible width that is drawn on either side, so that a pan does not show gaps."""
@@ -141,13 +141,13 @@ class QualityCurvesView(pn.viewable.Viewer):  # type: ignore[misc]
             self.plots[:] = panes
 
     def _furnish(self, wanted: list[str]) -> None:
-        """Put the legend above the first row and the axis of frames below the last one."""
+        """Put the legend and the axis of frames above the first row."""
         link_muting(list(self.rows.values()))
         for name in wanted:
             row, pane = self.rows[name], self.panes[name]
             row.legend.visible = name == wanted[0] and len(self._tables) > 1
-            row.figure.xaxis.visible = name == wanted[-1]
-            height = ROW_HEIGHT + AXIS_HEIGHT * (name == wanted[-1])
+            row.figure.xaxis.visible = name == wanted[0]
+            height = ROW_HEIGHT + AXIS_HEIGHT * (name == wanted[0])
             height += LEGEND_HEIGHT * row.legend.visible
             pane.styles = {"flex": f"1 0 {height}px", "min-height": f"{height}px"}
 

@@ -123,7 +123,7 @@ def _run_cell(label: str, colour: str) -> str:
 
 def _cell(value: float, kind: str = "") -> str:
     # The full precision is under the mouse.
-    return f'<td class="{kind}" title="{value!r}">{number(value)}</td>'
+    return f'<td class="{kind}" title="{value!r}">{number(value, 5)}</td>'
 
 
 class HtmlTable(pn.viewable.Viewer):  # type: ignore[misc]
