@@ -15,7 +15,7 @@ from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
 from components.pages.quality_panels import DifferencesPanel, LowerPanel, StatisticsPanel
 from components.pages.quality_save import QualitySave
 from components.quality.pictures import pair_requests
-from components.quality.reading import ReadTable, Source, TableReader
+from components.quality.reading import ReadTable, Source, TableReader, source_of
 from components.quality.runs import MOST_RUNS, QualityRuns
 from components.session import Session
 from components.widgets.external_stack import ExternalStack
@@ -89,6 +89,7 @@ This page compares registrations by how well each slice fits the one before.
         self.runs.param.watch(lambda *_e: self.refresh(), ["entries", "baseline"])
         self.session.param.watch(lambda event: self._follow(event.new), "frame")
         self.session.param.watch(lambda _event: self._offer_run(), "run_folder")
+        self.session.param.watch(lambda _event: self._read_compared(), "compared")
         self.gallery.whole.param.watch(lambda _event: self._read_pair(), "value")
         self.param.watch(lambda _event: when_locked(self._on_frame), "frame")
 
@@ -135,6 +136,7 @@ This page compares registrations by how well each slice fits the one before.
         """Bring the page up to date when it is shown."""
         self.active = True
         self.add.refresh()
+        self._read_compared()
         self._offer_run()
         self._follow(self.session.frame)
 
@@ -164,8 +166,17 @@ This page compares registrations by how well each slice fits the one before.
         folder = self.session.run_folder
         if self.active and folder and folder not in self._offered:
             self._offered.add(folder)
-            if not any(entry.table.run_folder == folder for entry in self.runs.entries):
+            if not self.runs.has_path(folder):
                 self.reader.read(Source(folder))
+
+    def _read_compared(self) -> None:
+        """Add the runs that an address asks for."""
+        missing = [path for path in self.session.compared if not self.runs.has_path(path)]
+        if self.active and missing:
+            # An address that lists runs says all that is wanted.
+            self._offered |= {*missing, self.session.run_folder}
+            config = self.session.config
+            self.reader.read(*(source_of(path, config, job_registry()) for path in missing))
 
     def _on_read(self, item: ReadTable) -> None:
         when_locked(lambda: self._take(item))
@@ -175,12 +186,13 @@ This page compares registrations by how well each slice fits the one before.
             self.say(item.error)
         elif len(self.runs.entries) >= MOST_RUNS:
             self.say(f"No more than {MOST_RUNS} runs are compared at once.")
-        elif item.source.content is None and self.runs.has_source(item.table.source):
+        elif self.runs.has_path(item.path):
             self.say(f"{item.table.label} is in the list already.")
         else:
             self.runs.add(
-                item.table, item.stack, inverted=item.source.inverted, offset=item.source.offset
-            )
+                item.table, item.stack, inverted=item.source.inverted,
+                offset=item.source.offset, path=item.path,
+            )  # fmt: skip
 
     def say(self, text: str) -> None:
         """Show a message below the list; it can be closed."""
@@ -196,6 +208,8 @@ This page compares registrations by how well each slice fits the one before.
         if not hasattr(self, "pictures"):
             return
         has_runs = bool(self.runs.entries)
+        if self.active:
+            self.session.compared = self.runs.paths
         self.pictures.visible, self.nothing.visible = has_runs, not has_runs
         self.curves.refresh()
         self.statistics.refresh()

@@ -47,12 +47,13 @@ class Source:
 
 @dataclass(frozen=True)
 class ReadTable:
-    """What became of a source: a table with its stack, or a message."""
+    """What became of a source: a table with its stack and path, or a message."""
 
     source: Source
     table: QualityTable | None
     stack: str = ""
     error: str = ""
+    path: str = ""
 
 
 def read_source(source: Source, config: ServerConfig) -> ReadTable:
@@ -67,7 +68,8 @@ def read_source(source: Source, config: ServerConfig) -> ReadTable:
     stack = source.stack
     if not stack and table.run_folder:
         stack = str(find_run_stack(table.run_folder) or "")
-    return ReadTable(source, table, confined_stack(stack, config))
+    place = "" if source.content is not None else table.run_folder or str(path)
+    return ReadTable(source, table, confined_stack(stack, config), path=place)
 
 
 def confined_stack(stack: str, config: ServerConfig) -> str:
@@ -160,6 +162,12 @@ def evaluation_offers(config: ServerConfig, registry: JobRegistry | None) -> lis
         date = time.strftime("%Y-%m-%d %H:%M", time.gmtime(record.created))
         found.append(Offer(record.title, record.state, date, source))
     return found
+
+
+def source_of(path: str, config: ServerConfig, registry: JobRegistry | None) -> Source:
+    """Return how a path of an address is read: with its stack if a job evaluated one."""
+    known = (offer.source for offer in evaluation_offers(config, registry))
+    return next((source for source in known if source.name == path), Source(path))
 
 
 def evaluation_source(arguments: tuple[str, ...]) -> Source | None:

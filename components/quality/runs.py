@@ -38,6 +38,8 @@ class RunEntry:
         The stack whose slices were measured; empty where it is not known.
     inverted : bool
         Whether grey levels of the stack count the other way.
+    path : str
+        Run folder or file that it was read from; empty for an upload.
     """
 
     key: str
@@ -48,6 +50,7 @@ class RunEntry:
     offset: int = 0
     stack: str = ""
     inverted: bool = False
+    path: str = ""
 
     @property
     def shifted(self) -> QualityTable:
@@ -87,9 +90,14 @@ class QualityRuns(param.Parameterized):
         """Return a run by its key."""
         return next((entry for entry in self.entries if entry.key == key), None)
 
-    def has_source(self, source: str) -> bool:
-        """Tell whether a file is in the list."""
-        return any(entry.table.source == source for entry in self.entries)
+    @property
+    def paths(self) -> list[str]:
+        """Run folders and files of the list, uploads left out."""
+        return [entry.path for entry in self.entries if entry.path]
+
+    def has_path(self, path: str) -> bool:
+        """Tell whether a run folder or file is in the list."""
+        return bool(path) and path in self.paths
 
     def add(self, table: QualityTable, stack: str = "", **values: Any) -> str:
         """Put a table at the end, under a label and in a colour of its own; return its key."""

@@ -183,11 +183,12 @@ class QualityCurvesView(pn.viewable.Viewer):  # type: ignore[misc]
             return
         self._shown = view
         spare = SPARE * (end - start)
-        columns = int((1 + 2 * SPARE) * view[2])
+        first, last = max(start - spare, self._span[0]), min(end + spare, self._span[1])
+        columns = max(int(view[2] * (last - first) / (end - start)), 1)
         for name in self.metrics:
             row = self.rows.get(name)
             for key, table in self._tables if row is not None else ():
-                data = curve_data(table, name, start - spare, end + spare, columns)
+                data = curve_data(table, name, first, last, columns)
                 if not _same(row.sources[key].data, data):
                     row.sources[key].data = data
 
