@@ -9,8 +9,14 @@ import param
 
 from components.session import Session
 
-PAGE_KEYS = ("page", "folder", "stack", "pattern", "frame", "box", "run")
+PAGE_KEYS = ("page", "folder", "stack", "pattern", "frame", "box", "run", "runs")
 """What an address holds; "stack" is another word for "folder"."""
+
+SEPARATOR = "|"
+"""Between the paths of several runs."""
+
+MOST_RUNS = 50
+"""Most runs that an address may name."""
 
 
 class AddressBar(pn.custom.JSComponent):
@@ -76,6 +82,8 @@ def query_of(session: Session) -> str:
         values["box"] = ",".join(map(str, session.box))
     if session.run_folder:
         values["run"] = session.run_folder
+    if session.compared and session.page == "quality":
+        values["runs"] = SEPARATOR.join(session.compared)
     return "?" + urlencode(values)
 
 
@@ -102,6 +110,11 @@ def read_query(search: str, pages: tuple[str, ...]) -> tuple[dict[str, object], 
             values[name] = raw[key]
         elif key in raw:
             problems.append(f"{key} is too long")
+    runs = raw.get("runs", "").split(SEPARATOR)
+    if len(runs) <= MOST_RUNS and all(len(path) < 4096 for path in runs):
+        values |= {"compared": [path for path in runs if path]} if any(runs) else {}
+    else:
+        problems.append("runs names too much")
     frame = raw.get("frame", "")
     if frame.isascii() and frame.isdecimal() and len(frame) < 8:
         values["frame"] = int(frame)
@@ -137,7 +150,8 @@ class Router:
         self._applying = False
         self._page = session.page
         session.param.watch(
-            self._to_address, ["page", "folder", "pattern", "frame", "box", "run_folder"]
+            self._to_address,
+            ["page", "folder", "pattern", "frame", "box", "run_folder", "compared"],
         )
         self.bar.param.watch(lambda event: self.apply(event.new[0]), "popped")
 

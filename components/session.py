@@ -43,6 +43,7 @@ class Session(param.Parameterized):
     detector = param.String("A", doc="Detector that is looked at")
     box = param.Tuple((0, 0, 0, 0), doc="Evaluation box [top, height, left, width], px")
     run_folder = param.String("", doc="Open run folder")
+    compared = param.List([], item_type=str, doc="Runs and tables that are compared, as paths")
     settings_changed = param.Event(doc="The settings of the run were replaced")
     error = param.String("", doc="Last error that the user should see")
 

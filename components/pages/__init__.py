@@ -38,5 +38,6 @@ PAGES = (
         "components.pages.registration",
         "RegistrationPage",
     ),
+    PageEntry("quality", "Quality", "insights", "components.pages.quality", "QualityPage"),
 )
 """Pages of the navigation."""
