@@ -40,6 +40,13 @@ class Session(param.Parameterized):
     detector = param.String("A", doc="Detector that is looked at")
     box = param.Tuple((0, 0, 0, 0), doc="Evaluation box [top, height, left, width], px")
     run_folder = param.String("", doc="Open run folder")
+    stack_file = param.String("", doc="Stack that the Stack page shows, resolved")
+    stack_position = param.Tuple(
+        (-1, -1, -1), doc="Voxel (z, y, x) where its planes cross; -1: in the middle"
+    )
+    quality_files = param.ClassSelector(
+        class_=tuple, default=(), doc="Paths of tables that a page hands to the Quality page"
+    )
     settings_changed = param.Event(doc="The settings of the run were replaced")
     error = param.String("", doc="Last error that the user should see")
 

@@ -30,6 +30,10 @@ EXTENSIONS = ("tabulator",)
 """Every extension that any page needs: one that is missing breaks the second visitor's page."""
 
 
+FARTHEST = 10**9
+"""Steps that lead to the first or last frame of any stack."""
+
+
 class Shell:
     """The application of one browser tab.
 
@@ -164,11 +168,11 @@ class Shell:
 
     def on_key(self, key: str) -> None:
         """React to a key: frame steps and help here, the rest on the page."""
-        if key in FRAME_STEPS:
-            self.session.step_frame(FRAME_STEPS[key])
-        elif key in ("Home", "End"):
-            n = len(self.session.frames)
-            self.session.step_frame(-n if key == "Home" else n)
+        n = {**FRAME_STEPS, "Home": -FARTHEST, "End": FARTHEST}.get(key, 0)
+        if n:
+            page = self.pages.get(self._shown)
+            if page is None or not page.step(n):
+                self.session.step_frame(n)
         elif key == "?":
             self.open_help()
         elif self._shown in self.pages:

@@ -31,5 +31,6 @@ PAGES = (
     PageEntry("header", "Header", "image_search", "components.pages.header", "HeaderPage"),
     PageEntry("range", "Data range", "contrast", "components.pages.data_range", "DataRangePage"),
     PageEntry("sift", "SIFT", "scatter_plot", "components.pages.sift", "SiftPage"),
+    PageEntry("stack", "Stack", "layers", "components.pages.stack", "StackPage"),
 )
 """Pages of the navigation."""

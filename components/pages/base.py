@@ -55,6 +55,10 @@ class Page(pn.viewable.Viewer):  # type: ignore[misc]
     def on_key(self, key: str) -> None:
         """React to a key that the shell does not use itself."""
 
+    def step(self, n: int) -> bool:
+        """Move by some frames with the arrow keys; False leaves them to the frame cursor."""
+        return False
+
     def assemble(self) -> Iterator[None]:
         """Fill `layout` piece by piece, so that the server can answer others in between.
 

@@ -62,7 +62,8 @@ class PartReader(Protocol):
     """
 
     @property
-    def part_levels(self) -> tuple[PartLevel, ...]: ...
+    def part_levels(self) -> tuple[PartLevel, ...]:
+        """Levels of the pyramid, the largest first."""
 
     def read_part(self, z: slice, y: slice, x: slice, level: int = 0) -> NDArray[Any]:
         """Voxels (z, y, x) of a part, native byte order; steps are 1 in chunked stacks."""
