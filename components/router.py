@@ -9,8 +9,9 @@ import param
 
 from components.session import Session
 
-PAGE_KEYS = ("page", "folder", "stack", "pattern", "frame", "box", "run", "runs")
-"""What an address holds; "stack" is another word for "folder"."""
+PAGE_KEYS = ("page", "folder", "stack", "pattern", "frame", "box", "run", "runs", "volume", "at")
+"""What an address holds; "stack" is another word for "folder"; "volume" is the stack of the
+Stack page and "at" the voxel z,y,x where its planes cross."""
 
 SEPARATOR = "|"
 """Between the paths of several runs."""
@@ -84,6 +85,10 @@ def query_of(session: Session) -> str:
         values["run"] = session.run_folder
     if session.compared and session.page == "quality":
         values["runs"] = SEPARATOR.join(session.compared)
+    if session.stack_file:
+        values["volume"] = session.stack_file
+        if min(session.stack_position) >= 0:
+            values["at"] = ",".join(map(str, session.stack_position))
     return "?" + urlencode(values)
 
 
@@ -105,7 +110,7 @@ def read_query(search: str, pages: tuple[str, ...]) -> tuple[dict[str, object], 
     elif "page" in raw:
         problems.append(f"there is no page '{raw['page'][:40]}', only {', '.join(pages)}")
     for key, name in (("stack", "folder"), ("folder", "folder"), ("pattern", "pattern"),
-                      ("run", "run_folder")):  # fmt: skip
+                      ("run", "run_folder"), ("volume", "stack_file")):  # fmt: skip
         if key in raw and len(raw[key]) < 4096:
             values[name] = raw[key]
         elif key in raw:
@@ -125,6 +130,11 @@ def read_query(search: str, pages: tuple[str, ...]) -> tuple[dict[str, object], 
         values["box"] = tuple(map(int, box))
     elif "box" in raw:
         problems.append(f"box '{raw['box'][:40]}' is not top,height,left,width in px")
+    place = raw.get("at", "").split(",")
+    if len(place) == 3 and all(p.isascii() and p.isdecimal() and len(p) < 8 for p in place):
+        values["stack_position"] = tuple(map(int, place))
+    elif "at" in raw:
+        problems.append(f"at '{raw['at'][:40]}' is not z,y,x in voxels")
     return values, problems
 
 
@@ -151,7 +161,17 @@ class Router:
         self._page = session.page
         session.param.watch(
             self._to_address,
-            ["page", "folder", "pattern", "frame", "box", "run_folder", "compared"],
+            [
+                "page",
+                "folder",
+                "pattern",
+                "frame",
+                "box",
+                "run_folder",
+                "compared",
+                "stack_file",
+                "stack_position",
+            ],
         )
         self.bar.param.watch(lambda event: self.apply(event.new[0]), "popped")
 

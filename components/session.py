@@ -44,6 +44,10 @@ class Session(param.Parameterized):
     box = param.Tuple((0, 0, 0, 0), doc="Evaluation box [top, height, left, width], px")
     run_folder = param.String("", doc="Open run folder")
     compared = param.List([], item_type=str, doc="Runs and tables that are compared, as paths")
+    stack_file = param.String("", doc="Stack that the Stack page shows, resolved")
+    stack_position = param.Tuple(
+        (-1, -1, -1), doc="Voxel (z, y, x) where its planes cross; -1: in the middle"
+    )
     settings_changed = param.Event(doc="The settings of the run were replaced")
     error = param.String("", doc="Last error that the user should see")
 

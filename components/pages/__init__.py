@@ -39,5 +39,6 @@ PAGES = (
         "RegistrationPage",
     ),
     PageEntry("quality", "Quality", "insights", "components.pages.quality", "QualityPage"),
+    PageEntry("stack", "Stack", "layers", "components.pages.stack", "StackPage"),
 )
 """Pages of the navigation."""
