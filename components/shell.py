@@ -110,9 +110,10 @@ class Shell:
             busy_indicator=None,
         )
         # Every callback would set the page's `busy` twice, and with each Panel walks through all
-        # models of the page: half of the server's time. Pictures show their own work.
+        # models of the page: half of the server's time. Pictures show their own work. A plain
+        # False would leave the link to the state of the whole server, which would keep this page.
         with edit_readonly(view):
-            view.busy = False
+            view.busy = pn.rx(False)
         view.param.watch(lambda event: setattr(self.theme, "dark", event.new), "dark_theme")
         if wants_dark(pn.state.cookies):
             view.dark_theme = True
