@@ -30,8 +30,6 @@ EXTENSIONS = ("tabulator",)
 """Every extension that any page needs: one that is missing breaks the second visitor's page."""
 
 
-
-
 class Shell:
     """The application of one browser tab.
 

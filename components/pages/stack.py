@@ -271,7 +271,7 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
     @property
     def n_frames(self) -> int:
         """How many slices the keys Home and End go over."""
-        return 0 if self._volume is None else self._volume.shape[0]
+        return 0 if self._volume is None else self._volume.stack.shape[0]
 
     def step_frame(self, step: int) -> None:
         """Move through the slices; frames of the raw stack stay where they are."""
