@@ -178,17 +178,17 @@ class RunForm:
             for name, title, text in STAGES
         }
         self.preset = pmui.Select(
-            label="Preset", options=["", *PRESETS], value="", width=280, size="small",
-            margin=(8, 6), description="Replaces all settings but the excluded frames",
+            label="Preset", options=["", *PRESETS], value="", width=300,
+            margin=(10, 6, 6, 6), description="Replaces all settings but the excluded frames",
         )  # fmt: skip
         self.preset.param.watch(self._on_preset, "value")
         self.save = pmui.FileDownload(
             callback=lambda: io.StringIO(settings_yaml(self.session.settings.to_settings())),
-            filename="fibsem-dash-settings.yaml", label="Save YAML", icon="download", size="small",
-            margin=(10, 6),
+            filename="fibsem-dash-settings.yaml", label="Save YAML", icon="download",
+            variant="outlined", margin=(18, 6),
         )  # fmt: skip
         self.load = pmui.FileInput(
-            accept=".yaml,.yml", label="Load YAML", size="small", margin=(10, 6)
+            accept=".yaml,.yml", label="Load YAML", variant="outlined", margin=(18, 6)
         )
         self.load.param.watch(self._on_load, "value")
         self.load_note = pmui.Alert("", visible=False, sizing_mode="stretch_width", margin=(4, 6))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,10 +14,9 @@ from components.pages import PAGES
 from components.report_files import report_address
 from components.run_result import RunResult, read_result
 from components.session import Session
-from components.widgets.copy_button import CopyBridge
 from components.widgets.figure_tools import table_download
-from components.widgets.frame_table import plain_table
-from components.widgets.plain import plain, plain_text
+from components.widgets.file_list import FileList
+from components.widgets.plain import one_line, plain, plain_text
 from components.widgets.tiles import Tiles
 from components.work import LatestWork
 from fibsem_dash.units import format_bytes
@@ -25,6 +26,10 @@ WAYS_ON = (
     ("quality", "Compare in Quality", "query_stats"),
 )
 """Pages that show a result; buttons are there for those that exist."""
+
+
+NAMES = {"error": "Median error (px)", "npts": "Median key points"}
+"""Labels of medians whose names do not speak for themselves."""
 
 
 def result_tiles(result: RunResult) -> list[tuple[str, str, bool]]:
@@ -40,15 +45,35 @@ def result_tiles(result: RunResult) -> list[tuple[str, str, bool]]:
     if result.voxel_size_nm is not None:
         dz, dy, dx = result.voxel_size_nm
         tiles.append(("Voxel (x, y, z)", f"{dx:.4g} × {dy:.4g} × {dz:.4g} nm", False))
-    tiles += [(f"Median {name}", f"{value:.4g}", False) for name, value in result.medians.items()]
+    tiles += [
+        (NAMES.get(name, f"Median {name}"), f"{value:.4g}", False)
+        for name, value in result.medians.items()
+    ]
     return tiles
 
+
+ROWS_SHOWN = 200
+"""Problems that are listed; all are in the file."""
+
+STYLE = """
+:host { display: block; }
+h4 { margin: 8px 0 4px; font: 500 14px Roboto, sans-serif; }
+h4, p, table { color: var(--mui-palette-text-primary, inherit); }
+p, td, th { font: 13px Roboto, sans-serif; margin: 2px 0; }
+table { border-collapse: collapse; width: 100%; }
+td, th { text-align: left; padding: 3px 12px 3px 0;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); }
+th { font-weight: 500; opacity: .75; }
+"""
 
 EMPTY = "The numbers and files of the run are listed here once it has ended."
 
 
 class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
     """Summary, problems and files of a run folder.
+
+    Its parts are all there from the start: what is added while a browser still draws the page may
+    get lost.
 
     Parameters
     ----------
@@ -63,25 +88,48 @@ class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
         self.work = LatestWork(read_result)
         self.work.param.watch(lambda *_e: self._show(), "done_count")
         self.work.param.watch(lambda event: self._fail(event.new), "error")
-        self.bridge = CopyBridge()
         self.tiles = Tiles()
         self.alert = pmui.Alert("", severity="error", visible=False, sizing_mode="stretch_width")
-        self.ways = pn.Row(sizing_mode="stretch_width", margin=0)
-        self.parts = pn.Column(sizing_mode="stretch_width", margin=0)
+        self.empty = plain_text(EMPTY, {"opacity": "0.75"}, margin=(8, 4))
+        self.files = FileList(sizing_mode="stretch_width", margin=(2, 4))
+        self.texts = pn.pane.HTML("", stylesheets=[STYLE], sizing_mode="stretch_width", margin=4)
+        self._build_buttons()
+        self.parts = pn.Column(
+            self.ways, self.tiles, self.texts, self.save, self.files,
+            visible=False, sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
         self._layout = pn.Column(
-            self.alert, self.ways, self.tiles, self.parts, self.bridge,
+            self.alert, self.empty, self.parts,
             sizing_mode="stretch_both", scroll="y-auto", margin=(4, 8),
         )  # fmt: skip
-        self.clear()
+
+    def _build_buttons(self) -> None:
+        known = {entry.key for entry in PAGES}
+        buttons = []
+        for key, label, icon in WAYS_ON:
+            if key in known:
+                button = pmui.Button(label=label, icon=icon, size="small", margin=(4, 8, 8, 0))
+                button.on_click(lambda _event, key=key: self.go_to(key))
+                buttons.append(button)
+        self.report = pmui.Button(
+            label="Report", icon="open_in_new", size="small", margin=(4, 8, 8, 0), href="",
+            target="_blank",
+        )  # fmt: skip
+        self.report.variant = "outlined"
+        self.ways = pn.Row(*buttons, self.report, sizing_mode="stretch_width", margin=0)
+        self.save = table_download(
+            lambda: f"{Path(self.folder).name} problems",
+            lambda: self.work.result.problems,
+            label="Problems as CSV",
+        )
 
     def clear(self) -> None:
         """Show nothing."""
         self.folder = ""
         self.work.cancel()
         self.alert.visible = False
-        self.tiles.show([])
-        self.ways[:] = []
-        self.parts[:] = [plain_text(EMPTY, {"opacity": "0.75"}, margin=(8, 4))]
+        self.parts.visible = False
+        self.empty.visible = True
 
     def open(self, folder: str) -> None:
         """Read a run folder, in the background."""
@@ -97,77 +145,48 @@ class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
             # Stopped before it wrote anything.
             return
         self.tiles.show(result_tiles(result))
-        self.ways[:] = self._buttons(result)
-        parts: list[Any] = []
-        if len(result.problems):
-            parts += self._problems(result)
-        parts += [_heading("Files")]
-        parts += [self._file_row(str(result.folder), "", "folder")]
-        parts += [self._file_row(str(path), _size(path), "draft") for path in result.files]
-        if result.messages:
-            parts.append(_heading("Remarks"))
-            parts += [plain_text(text, sizing_mode="stretch_width") for text in result.messages]
-        self.parts[:] = parts
-
-    def _buttons(self, result: RunResult) -> list[Any]:
-        known = {entry.key for entry in PAGES}
-        buttons = []
-        for key, label, icon in WAYS_ON:
-            if key in known:
-                button = pmui.Button(label=label, icon=icon, size="small", margin=(4, 8, 8, 0))
-                button.on_click(lambda _event, key=key: self.go_to(key))
-                buttons.append(button)
+        self.texts.object = result_html(result)
+        self.save.visible = bool(len(result.problems))
+        self.files.files = [
+            [str(result.folder), ""],
+            *([str(path), _size(path)] for path in result.files),
+        ]
         address = report_address(self.session.config, result.folder) if result.report else ""
-        if address:
-            report = pmui.Button(
-                label="Report", icon="open_in_new", size="small", margin=(4, 8, 8, 0),
-                href=quote(address), target="_blank",
-            )  # fmt: skip
-            report.variant = "outlined"
-            buttons.append(report)
-        return buttons
+        self.report.param.update(href=quote(address), visible=bool(address))
+        self.empty.visible = False
+        self.parts.visible = True
 
     def go_to(self, page: str) -> None:
         """Open the run on another page."""
         self.session.run_folder = self.folder
         self.session.page = page
 
-    def _problems(self, result: RunResult) -> list[Any]:
-        rows = result.problems
-        table = plain_table(rows, lambda row: self._on_problem(row), 8, None,
-                            {"Kind": 70, "Frame": 90, "File": 280})  # fmt: skip
-        name = f"{result.folder.name} problems"
-        heading = pn.Row(
-            _heading("Frames left out and pairs that failed"), pn.HSpacer(),
-            table_download(name, lambda: rows), sizing_mode="stretch_width", margin=0,
-        )  # fmt: skip
-        return [heading, table]
-
-    def _on_problem(self, row: int) -> None:
-        """Move the cursor to the frame of a row."""
-        text = str(self.work.result.problems["Frame"].iloc[row]).split(" ")[0]
-        if text.isdecimal() and self.session.frames:
-            self.session.frame = min(int(text), len(self.session.frames) - 1)
-
-    def _file_row(self, path: str, size: str, icon: str) -> Any:
-        copy = pmui.IconButton(
-            icon="content_copy", size="small", margin=0, description="Copy the path"
-        )
-        copy.on_click(lambda _event: self.bridge.copy(path))
-        text = plain_text(path, sizing_mode="stretch_width", margin=(6, 4))
-        amount = plain_text(size, {"opacity": "0.75", "text-align": "right"}, width=80,
-                            margin=(6, 8))  # fmt: skip
-        return pn.Row(copy, text, amount, sizing_mode="stretch_width", margin=0)
-
     def __panel__(self) -> Any:
         return self._layout
 
 
-def _heading(text: str) -> Any:
-    return pmui.Typography(text, variant="subtitle2", margin=(10, 4, 2, 4))
+def result_html(result: RunResult) -> str:
+    """Return the markup of the problems and remarks of a run; all text is escaped."""
+    parts = []
+    rows = result.problems.head(ROWS_SHOWN)
+    if len(rows):
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(one_line(v))}</td>" for v in row) + "</tr>"
+            for row in rows.itertuples(index=False)
+        )
+        head = "".join(f"<th>{escape(name)}</th>" for name in rows.columns)
+        more = len(result.problems) - len(rows)
+        parts.append(
+            f"<h4>Frames left out and pairs that failed</h4><table><tr>{head}</tr>{body}</table>"
+            + (f"<p>and {more} more in the CSV file</p>" if more else "")
+        )
+    if result.messages:
+        lines = "".join(f"<p>{escape(one_line(text))}</p>" for text in result.messages)
+        parts.append(f"<h4>Remarks</h4>{lines}")
+    return "".join(parts)
 
 
-def _size(path: Any) -> str:
+def _size(path: Path) -> str:
     try:
         return "" if path.is_dir() else format_bytes(path.stat().st_size)
     except OSError:

@@ -250,10 +250,12 @@ class ClusterTabs:
         self._path.param.watch(lambda *_e: self._show_path(), "done_count")
         self.frame.param.watch(lambda *_e: self._show_path(), "reachable")
         self._seen: object = None
+        self._running = False
 
     def poll(self, record: JobRecord, shown: str) -> None:
         """Bring the shown tab up to date."""
         running = record.state == "running"
+        self._running = running
         seen = (record.id, record.state, record.dashboard)
         if shown == "Dask" and seen != self._seen:
             self._seen = seen
@@ -274,7 +276,11 @@ class ClusterTabs:
             self.frame.param.update(path=path, reachable=True)
         text = ""
         if not self.frame.path:
-            text = "Dask's dashboard is shown here while a run is under way. Workers shows ours."
+            text = (
+                "Dask's dashboard has not started yet, or this run has none; Workers shows ours."
+                if self._running
+                else "Dask's dashboard is shown here while a run is under way."
+            )
         elif not self.frame.reachable:
             text = "Dask's dashboard cannot be reached from here; the tab Workers shows ours."
         self.note.param.update(object=text, visible=bool(text))

@@ -46,7 +46,8 @@ class StageCard(pn.viewable.Viewer):  # type: ignore[misc]
         self.fields: dict[str, Any] = {}
         self.title = pmui.Button(
             label=title, variant="text", color="default", width=170, margin=0,
-            sx={"justifyContent": "flex-start", "textTransform": "none", "fontSize": "15px"},
+            sx={"justifyContent": "flex-start", "textTransform": "none", "fontSize": "15px",
+                "color": "text.primary", "&:hover": {"backgroundColor": "action.hover"}},
         )  # fmt: skip
         self.title.on_click(lambda _event: self.fold())
         self.text = pmui.Typography(

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fibsem_dash.cli.entry import build_parser
 from tornado.web import HTTPError
 
 from components.config import ServerConfig
@@ -37,6 +36,7 @@ from components.widgets.cluster_view import Course
 from components.widgets.job_list import listed, state_word
 from components.widgets.log_view import LogView
 from components.widgets.stage_rows import planned_stages, rows_html
+from fibsem_dash.cli.entry import build_parser
 from fibsem_dash.cli.options import settings_from
 from fibsem_dash.compute.cluster_monitor import ClusterSample, TaskSpan, WorkerSample
 from fibsem_dash.errors import FibsemDashError
