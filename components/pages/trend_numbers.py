@@ -38,9 +38,9 @@ def trend_numbers(
     for name, k in (("x", 4), ("y", 5)):
         rows.append((f"Largest residual {name}", significant(_largest(trend.residual[:, k])), "px"))
     deviation = np.abs(trend.residual[:, :2] - 1) * 1e3
-    rows.append(("Largest residual scale", significant(_largest(deviation)), "10⁻³"))
+    rows.append(("Largest residual scale", significant(_largest(deviation)), "‰"))
     shear = np.abs(trend.residual[:, 2:4]) * 1e3
-    rows.append(("Largest residual shear", significant(_largest(shear)), "10⁻³"))
+    rows.append(("Largest residual shear", significant(_largest(shear)), "‰"))
     for name, k in (("x", 4), ("y", 5)):
         taken = trend.fit[:, k]
         rows.append((f"Line taken out of {name}", significant(float(np.ptp(taken))), "px"))

@@ -13,14 +13,15 @@ import panel as pn
 import panel_material_ui as pmui
 
 from components.jobs import job_registry
-from components.locked import when_locked
 from components.live import LiveWork
+from components.locked import when_locked
 from components.pages.base import CONTROL_WIDTH, card
 from components.pages.sift_results import STYLE
 from components.pages.trend_numbers import numbers_html, trend_numbers
 from components.rerun import Rerun, plan_rerun, source_of
 from components.run_data import RunData, load_run, stamp_of
 from components.session import Session
+from components.shell import when_loaded
 from components.widgets.chain_controls import ChainControls
 from components.widgets.crosshair import CrossHair
 from components.widgets.elapsed import Elapsed
@@ -86,8 +87,6 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
         self.column.param.watch(self._on_sliders, "value_throttled")
         self.row.param.watch(self._on_sliders, "value_throttled")
         self.write.param.watch(lambda *_e: self.refresh(), "finished")
-        for plane in self.planes.values():
-            plane.work.param.watch(lambda *_e: self._mark_slice(), "done_count")
 
     def _build(self) -> None:
         table = table_download(lambda: f"{self._name} trend", self.table, "Table", width=110)
@@ -126,6 +125,10 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
     def on_enter(self) -> None:
         """Read the run, unless it is shown as it is on disk."""
         self.active = True
+        # What changes while the browser still builds the page may be lost there.
+        when_loaded(self._enter)
+
+    def _enter(self) -> None:
         self.refresh()
         if self.session.run_folder:
             self.write.adopt(self.session.run_folder)

@@ -18,7 +18,6 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from components.plots.base import hold_ranges
 from components.plots.colours import BAD, GAP, INLIER, OUTLIER, TELEMETRY, X_LIGHT, Y_LIGHT, X, Y
 from components.plots.export import add_export
 from components.plots.telemetry import cursor_line
@@ -32,6 +31,23 @@ ALL_POINTS = 4_000
 BUCKETS = 500
 """Groups of frames of longer ones: each gives the smallest and the largest value of every curve of
 a figure, so that no spike is lost. About one group for each pixel of a figure."""
+
+LAST_ROW = 3
+"""Row whose figures show the numbers of the frames."""
+
+ROW_HEIGHTS = ("1fr", "1fr", "1fr", "1.4fr")
+"""Shares of the rows: the last has the frame axis."""
+
+LEGEND = (
+    (X, "x (scale, shift), xy (shear)", "solid"),
+    (Y, "y (scale, shift), yx (shear)", "solid"),
+    (X_LIGHT, "fit", "dashed"),
+    (INLIER, "inliers", "solid"),
+    (OUTLIER, "matches", "dashed"),
+    (BAD, "pair failed", "solid"),
+    (GAP, "frame left out", "dashed"),
+)
+"""Colour, meaning and dash of what the figures draw."""
 
 THOUSANDTHS = 1e3
 """Scales and shears differ from those of the identity by thousandths."""
@@ -71,8 +87,8 @@ def _with_fit(x: str, y: str) -> tuple[Line, ...]:
 
 
 GROUPS = (
-    ("scale", "Scale", "scale − 1 (10⁻³)", ("x", "y")),
-    ("shear", "Shear", "shear (10⁻³)", ("xy", "yx")),
+    ("scale", "Scale", "scale − 1 (‰)", ("x", "y")),
+    ("shear", "Shear", "shear (‰)", ("xy", "yx")),
     ("shift", "Shift", "shift (px)", ("x", "y")),
 )
 """Columns of the figures: key, title, quantity, words for the two directions."""
@@ -85,7 +101,9 @@ PANELS: dict[str, Panel] = {
         0, 1, "Matches with the frame before", "matches",
         (Line("matches", "matches", OUTLIER, "dashed"), Line("inliers", "inliers", INLIER)),
     ),
-    "error": Panel(0, 2, "Mean error of the pair", "error (px)", (Line("error", "error", TELEMETRY),)),
+    "error": Panel(
+        0, 2, "Mean error of the pair", "error (px)", (Line("error", "error", TELEMETRY),)
+    ),
 }  # fmt: skip
 """All figures by name."""
 
@@ -94,7 +112,7 @@ for _column, (_key, _title, _quantity, _words) in enumerate(GROUPS):
         1, _column, f"{_title}, frame to frame", _quantity, _axes(*_words)
     )
     PANELS[f"cumulative_{_key}"] = Panel(
-        2, _column, f"{_title}, cumulative, and fit (dashed)", _quantity, _with_fit(*_words)
+        2, _column, f"{_title}, cumulative and fit", _quantity, _with_fit(*_words)
     )
     PANELS[f"residual_{_key}"] = Panel(
         3, _column, f"{_title}, residual after the fits", _quantity, _axes(*_words)
@@ -189,6 +207,23 @@ def _extremes(values: Series, buckets: int) -> npt.NDArray[np.intp]:
     return np.unique(picked[picked < values.size]).astype(np.intp)
 
 
+def y_ends(
+    frames: npt.NDArray[np.int64],
+    curves: Mapping[str, Series],
+    start: float = -np.inf,
+    end: float = np.inf,
+) -> tuple[float, float]:
+    """Return the ends of the vertical axis for what is visible of some curves."""
+    first, last = np.searchsorted(frames, start), np.searchsorted(frames, end, "right")
+    parts = [curve[first:last] for curve in curves.values()]
+    values = np.concatenate([part[np.isfinite(part)] for part in parts])
+    if not len(values):
+        return -1.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    margin = max((high - low) * 0.06, 1e-3 * max(abs(low), abs(high)), 1e-6)
+    return low - margin, high + margin
+
+
 def trend_marks(trend: Trend, excluded: Any = ()) -> dict[str, list[Any]]:
     """Return the lines at frames whose pair failed or is pending, and at excluded frames."""
     statuses = np.array(["ok", *trend.data.statuses])
@@ -230,15 +265,15 @@ def trend_figure(name: str, x_range: Range1d, marks: ColumnDataSource, frame: in
     panel = PANELS[name]
     plot = figure(
         title=panel.title, x_range=x_range, height=120, min_height=104, sizing_mode="stretch_both",
-        x_axis_label="frame" if panel.row == 3 else None, y_axis_label=panel.quantity,
+        x_axis_label="frame" if panel.row == LAST_ROW else None, y_axis_label=panel.quantity,
         tools="xpan,reset,save", active_drag="xpan", output_backend="canvas",
         toolbar_location="above", min_border_left=62, min_border_right=8, lod_threshold=None,
-        lod_timeout=100, window_axis="x",
+        lod_timeout=100, y_range=Range1d(-1, 1),
     )  # fmt: skip
     wheel = WheelZoomTool(dimensions="width")
     plot.add_tools(wheel, BoxZoomTool(dimensions="width"))
     plot.toolbar.active_scroll = wheel
-    _slim(plot)
+    _slim(plot, panel.row == LAST_ROW)
     source = ColumnDataSource({"frame": [], **{line.name: [] for line in panel.lines}})
     plot.vspan(
         x="frame", source=marks, line_color="colour", line_dash="dash", line_width=2, line_alpha=0.6
@@ -250,8 +285,6 @@ def trend_figure(name: str, x_range: Range1d, marks: ColumnDataSource, frame: in
         )
         for line in panel.lines
     ]  # fmt: skip
-    plot.y_range.renderers = lines
-    hold_ranges(plot, source)
     tips = [(line.label, f"@{line.name}{{0.[0000]}}") for line in panel.lines]
     plot.add_tools(
         HoverTool(
@@ -266,11 +299,15 @@ def trend_figure(name: str, x_range: Range1d, marks: ColumnDataSource, frame: in
     return TrendFigure(plot, source, cursor)
 
 
-def _slim(plot: Any) -> None:
+def _slim(plot: Any, with_frames: bool) -> None:
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
     plot.title.text_font_size = "12px"
     plot.yaxis.axis_label_text_font_size = "11px"
     plot.axis.axis_label_standoff = 2
+    plot.xaxis.axis_label_text_font_size = "11px"
+    if not with_frames:
+        # All share the frames: their numbers stand below the last row.
+        plot.xaxis.major_label_text_font_size = "0px"
     plot.yaxis.formatter = BasicTickFormatter(use_scientific=True, power_limit_high=6)
     plot.yaxis.ticker.desired_num_ticks = 4

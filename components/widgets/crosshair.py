@@ -15,7 +15,6 @@ from bokeh.models import ColumnDataSource, DataRange1d, LinearColorMapper, Span
 from bokeh.palettes import Greys256
 from bokeh.plotting import figure
 
-from components.plots.base import hold_ranges
 from components.plots.colours import X, Y
 from components.plots.export import add_export
 from components.plots.paint import robust_levels, to_grey
@@ -75,7 +74,7 @@ class CrossHair(pn.viewable.Viewer):  # type: ignore[misc]
         self.work = LatestWork(read_small)
         self.work.param.watch(self._on_read, "done_count")
         session.param.watch(lambda *_e: self.refresh(), ["frame", "detector"])
-        self.pane = pn.pane.Bokeh(self.figure, sizing_mode="stretch_both", margin=0)
+        self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_both", margin=0)
 
     def _build(self) -> Any:
         plot = figure(
@@ -102,7 +101,6 @@ class CrossHair(pn.viewable.Viewer):  # type: ignore[misc]
             color_mapper=LinearColorMapper(palette=Greys256, low=0, high=255),
         )  # fmt: skip
         plot.x_range.renderers = plot.y_range.renderers = [glyph]
-        hold_ranges(plot, self.source)
         plot.on_event(Tap, self._on_tap)
         return add_export(plot, "frame", data=False)
 
@@ -129,6 +127,9 @@ class CrossHair(pn.viewable.Viewer):  # type: ignore[misc]
     def _on_read(self, _event: Any) -> None:
         image, (height, width) = self.work.result
         self.source.data = {"image": [image], "dw": [width], "dh": [height]}
+        if self.pane.object is None:
+            # Bokeh complains of ranges without data.
+            self.pane.object = self.figure
 
     @param.depends("place", watch=True)
     def _move(self) -> None:

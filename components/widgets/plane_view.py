@@ -21,13 +21,12 @@ from bokeh.models import (
 from bokeh.palettes import Greys256
 from bokeh.plotting import figure
 
-from components.plots.base import hold_ranges
 from components.plots.colours import CURSOR
 from components.plots.export import add_export
 from components.stream import StreamWork
-from components.widgets.elapsed import Elapsed
+from components.widgets.busy_line import BusyLine
 from components.widgets.plain import plain
-from fibsem_dash.registration.preview import Previewer, PlaneRequest, PreviewPlane
+from fibsem_dash.registration.preview import PlaneRequest, Previewer, PreviewPlane
 from fibsem_dash.transforms.matrices import Array
 
 Axis = Literal["xz", "yz"]
@@ -57,18 +56,18 @@ class PlaneView(pn.viewable.Viewer):  # type: ignore[misc]
         self.axis: Axis = axis
         self.shown: PreviewPlane | None = None
         self._on_slice = on_slice
+        self._marked = 0
         self.work = StreamWork()
         self.work.param.watch(lambda *_e: self._show(), "done_count")
-        self.work.param.watch(lambda *_e: self._tell(), ["busy", "error"])
+        self.work.param.watch(lambda *_e: self._tell(), "error")
         self.source = ColumnDataSource({"image": [], "x": [], "y": [], "dw": [], "dh": []})
         self.extent = ColumnDataSource({"left": [], "right": [], "top": [], "bottom": []})
         self.cursor = Span(location=0, dimension="width", line_color=CURSOR, line_width=1)
         self.figure = self._build()
-        self.bar = pmui.LinearProgress(
-            variant="indeterminate", visible=False, sizing_mode="stretch_width", margin=0
-        )
+        self.busy = BusyLine(self.work)
         self.alert = pmui.Alert("", severity="error", visible=False, sizing_mode="stretch_width")
-        self.pane = pn.pane.Bokeh(self.figure, sizing_mode="stretch_both", min_height=200, margin=0)
+        # Bokeh complains of ranges without data: the figure is made known with its first image.
+        self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_both", min_height=200, margin=0)
 
     def _build(self) -> Any:
         across = self.axis[0]
@@ -100,7 +99,6 @@ class PlaneView(pn.viewable.Viewer):  # type: ignore[misc]
             "left", "right", "top", "bottom", source=self.extent, fill_alpha=0, line_alpha=0
         )
         plot.x_range.renderers = plot.y_range.renderers = [frame]
-        hold_ranges(plot, self.extent)
         tips = [(f"{across}, z", "$x{0.000}, $y{0.000} µm"), ("grey level", "@image")]
         plot.add_tools(HoverTool(tooltips=tips, renderers=[glyph]))
         plot.add_layout(self.cursor)
@@ -150,12 +148,15 @@ class PlaneView(pn.viewable.Viewer):  # type: ignore[misc]
             "dw": [right - left], "dh": [bottom - top],
         }  # fmt: skip
         # A coarse plane ends a little deeper; following that would make the picture jump.
-        if plane.final or not self.extent.data["left"]:
-            if extent != dict(self.extent.data):
-                self.extent.data = extent
+        wanted = plane.final or not self.extent.data["left"]
+        if wanted and extent != dict(self.extent.data):
+            self.extent.data = extent
+        self.mark_slice(self._marked)
+        # Last: what is changed in the same turn may reach the browser before the figure does.
+        if self.pane.object is None:
+            self.pane.object = self.figure
 
     def _tell(self) -> None:
-        self.bar.visible = self.work.busy
         self.alert.param.update(object=plain(self.work.error), visible=bool(self.work.error))
 
     def slice_depth_um(self, number: int) -> float:
@@ -173,15 +174,14 @@ class PlaneView(pn.viewable.Viewer):  # type: ignore[misc]
 
     def mark_slice(self, number: int) -> None:
         """Draw the line at a slice."""
-        self.cursor.location = self.slice_depth_um(number)
+        self._marked = number
+        location = self.slice_depth_um(number)
+        if self.cursor.location != location:
+            self.cursor.location = location
 
     def _on_tap(self, event: Any) -> None:
         if self.shown is not None and self._on_slice is not None and event.y is not None:
             self._on_slice(int(event.y / self._slice_um()))
 
     def __panel__(self) -> Any:
-        # The bar's place is kept, so the picture does not move when it comes and goes.
-        place = pn.Column(self.bar, height=5, sizing_mode="stretch_width", margin=0)
-        return pn.Column(
-            place, Elapsed(self.work), self.alert, self.pane, sizing_mode="stretch_both", margin=0
-        )
+        return pn.Column(self.busy, self.alert, self.pane, sizing_mode="stretch_both", margin=0)

@@ -12,14 +12,23 @@ from bokeh.models import ColumnDataSource, GridBox, Range1d
 
 from components.plots.trend_curves import (
     ALL_POINTS,
+    LEGEND,
     PANELS,
+    ROW_HEIGHTS,
     panel_values,
     trend_figure,
     trend_marks,
     visible_columns,
+    y_ends,
 )
 from components.session import Session
 from fibsem_dash.registration.trend import Trend
+
+_LEGEND_STYLE = """
+:host { color: inherit; font-size: 12px; }
+span { margin-right: 14px; white-space: nowrap; }
+i { display: inline-block; width: 20px; margin-right: 5px; vertical-align: middle; }
+"""
 
 
 class TrendPlots(pn.viewable.Viewer):  # type: ignore[misc]
@@ -48,8 +57,17 @@ class TrendPlots(pn.viewable.Viewer):  # type: ignore[misc]
             figure.plot.on_event(Reset, lambda _event: self.refine(-np.inf, np.inf))
         session.param.watch(lambda event: self._move_cursor(event.new), "frame")
         children = [(f.plot, PANELS[n].row, PANELS[n].column) for n, f in self.figures.items()]
-        self.grid = GridBox(children=children, sizing_mode="stretch_both", spacing=2)
-        self.pane = pn.pane.Bokeh(self.grid, sizing_mode="stretch_both", min_height=440, margin=0)
+        self.grid = GridBox(
+            children=children, sizing_mode="stretch_both", spacing=2, rows=list(ROW_HEIGHTS)
+        )
+        marks = "".join(
+            f'<span><i style="border-top:3px {dash} {colour}"></i>{meaning}</span>'
+            for colour, meaning, dash in LEGEND
+        )
+        self.legend = pn.pane.HTML(
+            marks, stylesheets=[_LEGEND_STYLE], sizing_mode="stretch_width", margin=(0, 8)
+        )
+        self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_both", min_height=440, margin=0)
 
     def show(self, trend: Trend, excluded: npt.ArrayLike = ()) -> None:
         """Draw other curves; the visible range stays unless the frames changed."""
@@ -72,21 +90,36 @@ class TrendPlots(pn.viewable.Viewer):  # type: ignore[misc]
         self.x_range.update(**ends, reset_start=ends["start"], reset_end=ends["end"])
 
     def _send(self, everything: bool = True) -> None:
-        """Send what is visible; without `everything`, only what the settings of the chain change."""
+        """Send what is visible; without `everything`, only what settings of the chain change."""
         if self.trend is None:
             return
         for name, curves in self.values.items():
             if everything or PANELS[name].row >= 2:
                 columns = visible_columns(self.trend.frames, curves, *self.window)
                 self.figures[name].source.data = columns
+                self._fit_y(name)
+        if self.pane.object is None:
+            self.pane.object = self.grid
+
+    def _fit_y(self, name: str) -> None:
+        assert self.trend is not None
+        start, end = y_ends(self.trend.frames, self.values[name], *self.window)
+        y_range = self.figures[name].plot.y_range
+        if (y_range.start, y_range.end) != (start, end):
+            y_range.update(start=start, end=end, reset_start=start, reset_end=end)
 
     def refine(self, start: float, end: float) -> None:
         """Send the visible part of long curves again, at the resolution of the screen."""
         if start is None or end is None or (start, end) == self.window:
             return
         self.window = (start, end)
-        if self.trend is not None and len(self.trend.frames) > ALL_POINTS:
+        if self.trend is None:
+            return
+        if len(self.trend.frames) > ALL_POINTS:
             self._send()
+            return
+        for name in self.figures:
+            self._fit_y(name)
 
     def _on_tap(self, event: Any) -> None:
         if self.trend is None or event.x is None or not np.isfinite(event.x):
@@ -99,4 +132,4 @@ class TrendPlots(pn.viewable.Viewer):  # type: ignore[misc]
             figure.cursor.location = frame
 
     def __panel__(self) -> Any:
-        return self.pane
+        return pn.Column(self.legend, self.pane, sizing_mode="stretch_both", margin=0)
