@@ -165,15 +165,17 @@ class Shell:
 
     def on_key(self, key: str) -> None:
         """React to a key: frame steps and help here, the rest on the page."""
-        if key in FRAME_STEPS:
-            self.session.step_frame(FRAME_STEPS[key])
-        elif key in ("Home", "End"):
-            n = len(self.session.frames)
-            self.session.step_frame(-n if key == "Home" else n)
-        elif key == "?":
+        page = self.pages.get(self._shown)
+        if key == "?":
             self.open_help()
-        elif self._shown in self.pages:
-            self.pages[self._shown].on_key(key)
+        elif page is None:
+            return
+        elif key in FRAME_STEPS:
+            page.step_frame(FRAME_STEPS[key])
+        elif key in ("Home", "End"):
+            page.step_frame(-page.n_frames if key == "Home" else page.n_frames)
+        else:
+            page.on_key(key)
 
     def open_help(self) -> None:
         """Show the help of the page."""
