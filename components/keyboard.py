@@ -36,8 +36,19 @@ class Keyboard(pn.custom.JSComponent):
         count += 1
         model.pressed = [key, count]
       }
+      // A button that was clicked with the mouse keeps the focus, and the space bar would press it
+      // again instead of flickering. Who reaches a button with the tab key presses it with space.
+      const onclick = (event) => {
+        const button = event.composedPath().find((e) => e.tagName === 'BUTTON')
+        const pointer = event.detail > 0
+        if (button && pointer && !button.getAttribute('aria-haspopup')) button.blur()
+      }
       window.addEventListener('keydown', onkey)
-      model.on('remove', () => window.removeEventListener('keydown', onkey))
+      window.addEventListener('click', onclick)
+      model.on('remove', () => {
+        window.removeEventListener('keydown', onkey)
+        window.removeEventListener('click', onclick)
+      })
       const element = document.createElement('span')
       element.style.display = 'none'
       return element

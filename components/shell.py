@@ -269,9 +269,25 @@ def report_exception(error: BaseException) -> None:
         pn.state.notifications.error(describe_error(error), duration=0)
 
 
+def forget_views(context: Any) -> None:
+    """Let go of what Panel keeps of a closed tab, with which all of its models would stay.
+
+    Parameters
+    ----------
+    context : bokeh.application.application.SessionContext
+        As handed to what `panel.state.on_session_destroyed` registers.
+    """
+    # Panel 1.9 forgets the roots that it serves, but not the area of the notifications.
+    views, document = pn.state._views, context._document
+    for key in [key for key, (_, _, owner, _) in views.items() if owner is document]:
+        del views[key]
+
+
 def build() -> Any:
     """Build the application for the session that Panel is serving."""
     pn.extension(*EXTENSIONS, notifications=True, exception_handler=report_exception)
+    if in_session():
+        pn.state.on_session_destroyed(forget_views)
     arguments = pn.state.session_args or {}
     search = "?" + urlencode({key: values[-1] for key, values in arguments.items() if values})
     shell = Shell(search=search)
