@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import param
 from bokeh.events import Tap
@@ -63,8 +64,11 @@ def content(image: Any) -> Any:
     """
     pixels = image.astype(np.float32) if image.dtype == np.float16 else image
     filled = pixels != 0
-    share = filled.mean()
-    return pixels[filled][None] if 0 < share < 1 - max(SHARES) else pixels
+    if not 0 < filled.mean() < 1 - max(SHARES):
+        return pixels
+    # Next to the padding, pixels are mixed with it.
+    inner = cv2.erode(filled.astype(np.uint8), np.ones((7, 7), np.uint8), borderValue=1) > 0
+    return pixels[inner if inner.any() else filled][None]
 
 
 class PlaneView(ImageView):
