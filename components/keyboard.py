@@ -26,7 +26,7 @@ class Keyboard(pn.custom.JSComponent):
         if (typing(event) || event.altKey || event.metaKey) return
         let key = event.key
         if (event.ctrlKey) {
-          if (key !== 'z' && key !== 'y') return
+          if (!['z', 'y', 'Enter'].includes(key)) return
           key = 'ctrl-' + key
         } else if (!KNOWN.has(key)) return
         const button = event.composedPath().some((e) => e.tagName === 'BUTTON')
@@ -58,6 +58,7 @@ KEY_HELP = """
 | b | box tool |
 | space | flicker between two images |
 | ctrl-z, ctrl-y | undo, redo where there is a history |
+| ctrl-Enter | start what the page is for, such as a run |
 | ? | this help |
 """
 """Table of the keys, for the help of every page."""

@@ -9,9 +9,15 @@ import param
 
 from components.session import Session
 
-PAGE_KEYS = ("page", "folder", "stack", "pattern", "frame", "box", "run", "volume", "at")
+PAGE_KEYS = ("page", "folder", "stack", "pattern", "frame", "box", "run", "runs", "volume", "at")
 """What an address holds; "stack" is another word for "folder"; "volume" is the stack of the
 Stack page and "at" the voxel z,y,x where its planes cross."""
+
+SEPARATOR = "|"
+"""Between the paths of several runs."""
+
+MOST_RUNS = 50
+"""Most runs that an address may name."""
 
 
 class AddressBar(pn.custom.JSComponent):
@@ -77,6 +83,8 @@ def query_of(session: Session) -> str:
         values["box"] = ",".join(map(str, session.box))
     if session.run_folder:
         values["run"] = session.run_folder
+    if session.compared and session.page == "quality":
+        values["runs"] = SEPARATOR.join(session.compared)
     if session.stack_file:
         values["volume"] = session.stack_file
         if min(session.stack_position) >= 0:
@@ -107,6 +115,11 @@ def read_query(search: str, pages: tuple[str, ...]) -> tuple[dict[str, object], 
             values[name] = raw[key]
         elif key in raw:
             problems.append(f"{key} is too long")
+    runs = raw.get("runs", "").split(SEPARATOR)
+    if len(runs) <= MOST_RUNS and all(len(path) < 4096 for path in runs):
+        values |= {"compared": [path for path in runs if path]} if any(runs) else {}
+    else:
+        problems.append("runs names too much")
     frame = raw.get("frame", "")
     if frame.isascii() and frame.isdecimal() and len(frame) < 8:
         values["frame"] = int(frame)
@@ -155,6 +168,7 @@ class Router:
                 "frame",
                 "box",
                 "run_folder",
+                "compared",
                 "stack_file",
                 "stack_position",
             ],

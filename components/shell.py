@@ -30,10 +30,6 @@ EXTENSIONS = ("tabulator",)
 """Every extension that any page needs: one that is missing breaks the second visitor's page."""
 
 
-FARTHEST = 10**9
-"""Steps that lead to the first or last frame of any stack."""
-
-
 class Shell:
     """The application of one browser tab.
 
@@ -112,9 +108,10 @@ class Shell:
             busy_indicator=None,
         )
         # Every callback would set the page's `busy` twice, and with each Panel walks through all
-        # models of the page: half of the server's time. Pictures show their own work.
+        # models of the page: half of the server's time. Pictures show their own work. A plain
+        # False would leave the link to the state of the whole server, which would keep this page.
         with edit_readonly(view):
-            view.busy = False
+            view.busy = pn.rx(False)
         view.param.watch(lambda event: setattr(self.theme, "dark", event.new), "dark_theme")
         if wants_dark(pn.state.cookies):
             view.dark_theme = True
@@ -168,15 +165,17 @@ class Shell:
 
     def on_key(self, key: str) -> None:
         """React to a key: frame steps and help here, the rest on the page."""
-        n = {**FRAME_STEPS, "Home": -FARTHEST, "End": FARTHEST}.get(key, 0)
-        if n:
-            page = self.pages.get(self._shown)
-            if page is None or not page.step(n):
-                self.session.step_frame(n)
-        elif key == "?":
+        page = self.pages.get(self._shown)
+        if key == "?":
             self.open_help()
-        elif self._shown in self.pages:
-            self.pages[self._shown].on_key(key)
+        elif page is None:
+            return
+        elif key in FRAME_STEPS:
+            page.step_frame(FRAME_STEPS[key])
+        elif key in ("Home", "End"):
+            page.step_frame(-page.n_frames if key == "Home" else page.n_frames)
+        else:
+            page.on_key(key)
 
     def open_help(self) -> None:
         """Show the help of the page."""

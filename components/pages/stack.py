@@ -21,8 +21,8 @@ from components.session import Session
 from components.widgets.facts import Facts
 from components.widgets.figure_tools import CopyAsCode
 from components.widgets.plain import plain
-from components.widgets.plane_view import TITLES
 from components.widgets.stack_picker import StackPicker
+from components.widgets.stack_plane_view import TITLES
 from components.work import LatestWork
 from fibsem_dash.errors import FibsemDashError
 from fibsem_dash.units import format_bytes
@@ -268,12 +268,15 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
 
     # Keys
 
-    def step(self, n: int) -> bool:
+    @property
+    def n_frames(self) -> int:
+        """How many slices the keys Home and End go over."""
+        return 0 if self._volume is None else self._volume.stack.shape[0]
+
+    def step_frame(self, step: int) -> None:
         """Move through the slices; frames of the raw stack stay where they are."""
-        if self._volume is None:
-            return False
-        when_locked(lambda: self.planes.step(n))
-        return True
+        if self._volume is not None:
+            when_locked(lambda: self.planes.step(step))
 
     def on_key(self, key: str) -> None:
         """Fit the view, fit the contrast, take the box tool."""

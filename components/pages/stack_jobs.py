@@ -143,8 +143,8 @@ class StackEvaluation(pn.viewable.Viewer):  # type: ignore[misc]
         """Hand the table over to the Quality page and go there."""
         if self.target is None:
             return
-        files = tuple(f for f in self.session.quality_files if f != str(self.target))
-        self.session.quality_files = (*files, str(self.target))
+        others = [path for path in self.session.compared if path != str(self.target)]
+        self.session.compared = [*others, str(self.target)]
         self.session.page = "quality"
 
     def as_code(self) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from components.pages.stack_volume import Volume
 from components.widgets.facts import PlainText
 from components.widgets.histogram import HistogramView
 from components.widgets.plain import plain
-from components.widgets.plane_view import AXIS_COLOURS, TITLES, PlaneView
+from components.widgets.stack_plane_view import AXIS_COLOURS, TITLES, StackPlaneView
 from fibsem_dash.io.planes import PLANE_AXES, Axis
 
 AXES: tuple[Axis, ...] = ("z", "y", "x")
@@ -88,7 +88,7 @@ class StackPlanes(pn.viewable.Viewer):  # type: ignore[misc]
         super().__init__(**values)
         self.volume: Volume | None = None
         self.edges, self.unit = (1.0, 1.0, 1.0), "µm"
-        self.views: dict[Axis, PlaneView] = {axis: PlaneView(axis) for axis in AXES}
+        self.views: dict[Axis, StackPlaneView] = {axis: StackPlaneView(axis) for axis in AXES}
         self.sliders = {axis: AxisSlider(axis) for axis in AXES}
         self.histogram = HistogramView(width=284, height=160)
         self.word = PlainText("", muted=True, margin=(2, 6))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem_dash.errors import FormatError, ParameterError
-from fibsem_dash.settings import TRANSFORMS, RunSettings, from_dict, update
+from fibsem_dash.settings import ESTIMATORS, TRANSFORMS, RunSettings, from_dict, update
 
 
 def add_compute_options(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def add_settings_options(parser: argparse.ArgumentParser) -> None:
         help="change one setting; may be repeated",
     )
     group.add_argument(
-        "--estimator", choices=("sift",), default="sift", help="what finds the pair transforms"
+        "--estimator", choices=ESTIMATORS, help="what finds the pair transforms (default sift)"
     )
     group.add_argument("--transform", metavar="NAME", help=f"one of {', '.join(TRANSFORMS)}")
     group.add_argument("--solver", metavar="NAME", help="RANSAC or LinReg")
@@ -64,6 +64,7 @@ def settings_from(arguments: argparse.Namespace) -> RunSettings:
             raise ParameterError("--set", expected="KEY=VALUE", found=item)
         changes[key.strip()] = value.strip()
     for name, key in (
+        ("estimator", "estimation.estimator"),
         ("transform", "solver.transform"),
         ("solver", "solver.solver"),
         ("formats", "output.formats"),

@@ -5,8 +5,10 @@ default, a bound or a text can never differ between the library and a page.
 """
 
 from fibsem_dash.params.models import (
+    BlockParams,
     ChainParams,
     DataRangeParams,
+    EstimationParams,
     InputParams,
     MatchingParams,
     OutputParams,
@@ -18,8 +20,10 @@ from fibsem_dash.params.models import (
 )
 
 __all__ = [
+    "BlockParams",
     "ChainParams",
     "DataRangeParams",
+    "EstimationParams",
     "InputParams",
     "MatchingParams",
     "OutputParams",

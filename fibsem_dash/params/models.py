@@ -103,6 +103,8 @@ InputParams = model_of(settings.InputSettings, "InputParams")
 DataRangeParams = model_of(settings.DataRangeSettings, "DataRangeParams")
 SiftParams = model_of(settings.SiftSettings, "SiftParams")
 MatchingParams = model_of(settings.MatchingSettings, "MatchingParams")
+EstimationParams = model_of(settings.EstimationSettings, "EstimationParams")
+BlockParams = model_of(settings.BlockSettings, "BlockParams")
 SolverParams = model_of(settings.SolverSettings, "SolverParams")
 ChainParams = model_of(settings.ChainSettings, "ChainParams")
 OutputParams = model_of(settings.OutputSettings, "OutputParams")
@@ -113,6 +115,8 @@ GROUPS: dict[str, type[SettingsParams]] = {
     "data_range": DataRangeParams,
     "sift": SiftParams,
     "matching": MatchingParams,
+    "estimation": EstimationParams,
+    "blocks": BlockParams,
     "solver": SolverParams,
     "chain": ChainParams,
     "output": OutputParams,

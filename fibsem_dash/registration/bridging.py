@@ -29,7 +29,7 @@ def bridge_gaps(
     kept : sequence of int
         Frames in order.
     n_keypoints : mapping of int to int
-        Key points of each.
+        Key points of each; frames that are not listed count as textured.
     estimate : callable
         Gives the `PairResult` of each of some (first, second).
 
@@ -45,7 +45,7 @@ def bridge_gaps(
     excluded = {
         k: f"featureless: {n_keypoints[k]} key points"
         for k in kept
-        if n_keypoints[k] < MIN_KEYPOINTS
+        if n_keypoints.get(k, MIN_KEYPOINTS) < MIN_KEYPOINTS
     }
     remaining = [k for k in kept if k not in excluded]
     known = dict(estimate(list(pairwise(remaining))))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from fibsem_dash.compute.executor import describe_error
+from fibsem_dash.compute.executor import batches_of, describe_error
 from fibsem_dash.errors import FibsemDashError
 from fibsem_dash.features import KeyPoints, extract_keypoints
 from fibsem_dash.image.contrast import to_8bit
 from fibsem_dash.io import open_frame
 from fibsem_dash.registration.cache import ResultCache, content_key
 from fibsem_dash.registration.frames import FrameInfo
-from fibsem_dash.settings import SiftSettings
+from fibsem_dash.settings import RunSettings, SiftSettings
 
 KIND = "keypoints"
 
@@ -55,6 +57,20 @@ def keypoint_job(
     """Make the job of a frame, with the key that says what its key points depend on."""
     key = content_key(KIND, frame.identity, detector, minimum, maximum, settings, cv2.__version__)
     return KeyPointJob(frame, minimum, maximum, key)
+
+
+def batches_for(
+    jobs: Sequence[KeyPointJob],
+    size: int,
+    settings: RunSettings,
+    cache_folder: str | os.PathLike[str],
+) -> list[KeyPointBatch]:
+    """Cut jobs into batches of at most `size` frames."""
+    folder = os.fspath(cache_folder)
+    return [
+        KeyPointBatch(tuple(part), settings.input.detector, settings.sift, folder)
+        for part in batches_of(jobs, size)
+    ]
 
 
 def extract_batch(batch: KeyPointBatch) -> list[KeyPointCount]:

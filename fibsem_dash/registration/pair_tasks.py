@@ -58,6 +58,11 @@ class PairTask:
     edit: PairEdit | None = None
 
     @property
+    def pair(self) -> tuple[int, int]:
+        """Numbers of both frames."""
+        return self.job.first, self.job.second
+
+    @property
     def by_hand(self) -> bool:
         """Whether there is nothing to compute."""
         return self.edit is not None and self.edit.matrix is not None

@@ -72,7 +72,10 @@ class PairResult:
     reused : bool
         Whether the result was found on disk.
     source : {"sift", "manual", "retried", "accepted"}
-        How the transform came to be; see `edits.PairEdit`.
+        What was decided about it, "sift" where nothing was; see `edits.PairEdit`.
+    estimator : {"sift", "blocks"}
+        What found it. Of blocks, the matches are those with a clear peak and the inliers those
+        that agree.
     """
 
     first: int
@@ -89,6 +92,7 @@ class PairResult:
     key: str
     reused: bool = False
     source: str = "sift"
+    estimator: str = "sift"
 
     def __bool__(self) -> bool:
         return not self.reason
@@ -121,7 +125,7 @@ def estimate_batch(batch: PairBatch) -> list[PairResult]:
     for job in batch.jobs:
         record = cache.load_record(KIND, job.key)
         if record is not None:
-            results.append(_from_record(job, record))
+            results.append(from_record(job, record))
             continue
         # Consecutive pairs share a frame: each key-point file is read once per batch.
         loaded = {key: _load(cache, key, loaded) for key in (job.first_key, job.second_key)}
@@ -174,7 +178,7 @@ def _estimate(
     )
     # The record comes last: where it exists, the arrays do.
     cache.save_record(KIND, job.key, record)
-    return _from_record(job, record, reused=False)
+    return from_record(job, record, reused=False)
 
 
 def _scatter(used: Any, inliers: Any) -> Any:
@@ -240,7 +244,8 @@ def solve_matches(
     return estimate, used
 
 
-def _from_record(job: PairJob, record: Mapping[str, Any], reused: bool = True) -> PairResult:
+def from_record(job: PairJob, record: Mapping[str, Any], reused: bool = True) -> PairResult:
+    """Make the result of a pair from its record on disk."""
     return PairResult(
         first=job.first,
         second=job.second,
@@ -255,12 +260,13 @@ def _from_record(job: PairJob, record: Mapping[str, Any], reused: bool = True) -
         reason=str(record["reason"]),
         key=job.key,
         reused=reused,
+        estimator=str(record.get("estimator", "sift")),
     )
 
 
 def as_result(job: PairJob, record: Mapping[str, Any] | None) -> PairResult | None:
     """Return the result of a pair from its record on disk; None where there is none."""
-    return None if record is None else _from_record(job, record)
+    return None if record is None else from_record(job, record)
 
 
 def _numbers(values: Any) -> Array:

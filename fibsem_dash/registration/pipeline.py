@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -21,13 +21,13 @@ from fibsem_dash.compute.executor import (
 from fibsem_dash.compute.progress import Cancelled, Monitor, SilentMonitor
 from fibsem_dash.errors import RunError
 from fibsem_dash.io.tables import write_csv
-from fibsem_dash.registration import bridging, data_range, frames, keypoints, tables
+from fibsem_dash.registration import bridging, data_range, frames, fusion, tables
 from fibsem_dash.registration.chain import ChainResult, build_chain
 from fibsem_dash.registration.chain_input import fov_trend_of, pair_table
 from fibsem_dash.registration.data_range import StackRange
 from fibsem_dash.registration.edits import BY_HAND, RunEdits, run_edits, write_edits
+from fibsem_dash.registration.estimation import PairEstimation
 from fibsem_dash.registration.frames import FrameInfo
-from fibsem_dash.registration.pair_tasks import estimate_tasks, pair_tasks
 from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.registration.run_store import (
     STAGES,
@@ -88,8 +88,6 @@ class Registration:
         self.pairs: list[PairResult] = []
         self.chain: ChainResult | None = None
         self.n_keypoints: dict[int, int] = {}
-        self._keypoint_jobs: dict[int, keypoints.KeyPointJob] = {}
-        self._pair_counts = [0, 0]
         self._record: dict[str, Any] = {}
 
     def run(self) -> RunSummary:
@@ -271,34 +269,38 @@ class Registration:
                 self._exclude(index, BY_HAND)
 
     def extract_keypoints(self) -> dict[int, int]:
-        """Extract the key points of every frame; return their numbers by frame."""
-        levels = self.levels
-        assert levels is not None
-        settings = self.settings
-        for k in self.kept:
-            low, high = levels.sliding_minimum[k], levels.sliding_maximum[k]
-            if not settings.data_range.sliding:
-                low, high = levels.global_minimum, levels.global_maximum
-            self._keypoint_jobs[k] = keypoints.keypoint_job(
-                self.frames[k], float(low), float(high), settings.input.detector, settings.sift
-            )
-        size = batch_size(len(self.kept), self.executor.n_workers, largest=8)
-        batches = [
-            keypoints.KeyPointBatch(
-                tuple(self._keypoint_jobs[k] for k in part),
-                settings.input.detector,
-                settings.sift,
-                str(self.store.cache.folder),
-            )
-            for part in batches_of(self.kept, size)
-        ]
-        results = self._run_batches("keypoints", keypoints.extract_batch, batches, self.kept)
+        """Extract the key points of every frame; return their numbers by frame.
+
+        The estimators that match blocks need none, or only some later.
+        """
+        estimation = self._estimation()
+        results = [] if estimation.by_blocks else estimation.extract_keypoints(self.kept)
         for item in results:
             if item.reason:
                 self._exclude(item.index, item.reason)
         self._drop_excluded()
         self.n_keypoints = {item.index: item.n_keypoints for item in results}
         return self.n_keypoints
+
+    def _estimation(self) -> PairEstimation:
+        return PairEstimation(
+            self.frames,
+            self.frame_levels,
+            self.settings,
+            self._read_edits(),
+            self.executor,
+            self.monitor,
+            self.store.cache,
+            self._run_batches,
+        )
+
+    def frame_levels(self, k: int) -> tuple[float, float]:
+        """Return the grey levels, counts, that the 8-bit image of a frame spans."""
+        levels = self.levels
+        assert levels is not None
+        if not self.settings.data_range.sliding:
+            return levels.global_minimum, levels.global_maximum
+        return float(levels.sliding_minimum[k]), float(levels.sliding_maximum[k])
 
     def _drop_excluded(self) -> None:
         self.kept = [k for k in self.kept if k not in self.excluded]
@@ -329,15 +331,13 @@ class Registration:
 
     def estimate_pairs(self) -> list[PairResult]:
         """Estimate the transforms of neighbouring frames and bridge the gaps of bad frames."""
-        self._pair_counts = [0, 0]
-        self.kept, found, excluded = bridging.bridge_gaps(
-            self.kept, self.n_keypoints, self._estimate
-        )
+        estimation = self._estimation()
+        self.kept, found, excluded = bridging.bridge_gaps(self.kept, self.n_keypoints, estimation)
         for index, reason in sorted(excluded.items()):
             self._exclude(index, reason)
         self._drop_excluded()
-        self.pairs = list(found.values())
-        self._count("pairs", *self._pair_counts)
+        self.pairs = fusion.fuse_pairs(list(found.values()), estimation.measured)
+        self._count("pairs", estimation.reused, estimation.computed)
         for pair in self.pairs:
             if pair.is_problem:
                 names = f"{self.frames[pair.first].name} and {self.frames[pair.second].name}"
@@ -351,18 +351,6 @@ class Registration:
             tables.pairs_table(self.frames, self.pairs, self.excluded),
         )
         return self.pairs
-
-    def _estimate(self, wanted: Sequence[tuple[int, int]]) -> Mapping[tuple[int, int], PairResult]:
-        tasks = pair_tasks(
-            wanted, self._keypoint_jobs, self.settings, self._read_edits(), self.paths
-        )
-        results = estimate_tasks(
-            tasks, self.executor, self.monitor, self.store.cache, self._run_batches
-        )
-        reused = sum(r.reused for r in results)
-        self._pair_counts[0] += reused
-        self._pair_counts[1] += len(results) - reused
-        return {(r.first, r.second): r for r in results}
 
     def build_chain(self) -> ChainResult:
         """Compute the position of every frame from the pair transforms."""

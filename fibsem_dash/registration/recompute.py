@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fibsem_dash.errors import FormatError
+from fibsem_dash.registration import block_pairs
+from fibsem_dash.registration.block_pairs import BlockFrameJob
 from fibsem_dash.registration.bridging import MIN_KEYPOINTS, bridge_gaps
 from fibsem_dash.registration.cache import file_identity
 from fibsem_dash.registration.chain import build_chain
@@ -153,19 +155,38 @@ class _Search:
         settings: RunSettings,
     ) -> None:
         self.run, self.jobs, self.edits, self.settings = run, jobs, edits, settings
+        self.by_blocks = settings.estimation.estimator != "sift"
         self.missing: dict[tuple[int, int], PairTask] = {}
 
     def __call__(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], PairResult]:
         tasks = pair_tasks(wanted, self.jobs, self.settings, self.edits, self.run.paths)
         results = {}
         for task in tasks:
-            pair = task.job.first, task.job.second
-            found = stored_result(task, self.run.cache)
+            found = self._find(task)
             if found is None:
-                self.missing[pair] = task
+                self.missing[task.pair] = task
                 found = _hoped_for(task)
-            results[pair] = found
+            results[task.pair] = found
         return results
+
+    def _find(self, task: PairTask) -> PairResult | None:
+        own = task.by_hand or (task.edit is not None and bool(task.edit.settings))
+        if own or not self.by_blocks:
+            return stored_result(task, self.run.cache)
+        found = self._find_blocks(task)
+        if found is None or found or self.settings.estimation.estimator == "blocks":
+            return found
+        again = stored_result(task, self.run.cache)
+        return again if again is None or again else found
+
+    def _find_blocks(self, task: PairTask) -> PairResult | None:
+        first, second = (
+            BlockFrameJob(job.frame, job.minimum, job.maximum) for job in (task.frames)
+        )
+        found = block_pairs.stored_result((first, second), self.settings, self.run.cache)
+        if found is None or task.edit is None:
+            return found
+        return replace(found, source=task.edit.source)
 
     def has_keypoints(self, job: KeyPointJob) -> bool:
         """Tell whether the key points of a frame are on disk."""
@@ -173,8 +194,10 @@ class _Search:
 
     def missing_keypoints(self, kept: Sequence[int]) -> int:
         """Count the frames whose key points are missing, those for single pairs included."""
-        needed = {self.jobs[k].key: self.jobs[k] for k in kept}
+        needed = {} if self.by_blocks else {self.jobs[k].key: self.jobs[k] for k in kept}
         for task in self.missing.values():
+            if self.by_blocks and not (task.edit and task.edit.settings):
+                continue
             needed |= {frame.key: frame for frame in task.frames}
         return len({j.frame.index for j in needed.values() if not self.has_keypoints(j)})
 
@@ -200,7 +223,9 @@ def _hoped_for(task: PairTask) -> PairResult:
 
 def _keypoint_counts(run: StoredRun, search: _Search, kept: Sequence[int]) -> dict[int, int]:
     """Return the number of key points where it is on disk, enough of them elsewhere."""
-    counts = {}
+    counts: dict[int, int] = {}
+    if search.by_blocks:
+        return counts
     known = run.n_keypoints()
     same = search.settings.sift == run.settings.sift
     for k in kept:

@@ -364,7 +364,7 @@ def build_name(settings: RunSettings, dtype: np.dtype[np.generic]) -> str:
         f"Registered_{kinds[dtype.name]}",
         f"zbin{output.z_bin}" if output.z_bin > 1 else "",
         CLASS_NAMES[solver.transform],
-        solver.solver,
+        settings.estimation.estimator if settings.estimation.estimator != "sift" else solver.solver,
         f"drmax{solver.drmax:.1f}",
         f"const_scls_{chain.fit_method}" if chain.preserve_scales else "",
         "shift_subtr" if chain.subtract_linear_x or chain.subtract_linear_y else "",

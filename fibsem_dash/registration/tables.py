@@ -86,13 +86,14 @@ def pairs_table(
                 "fwhm_y": pair.fwhm_y,
                 "previous_frame": pair.first,
                 "reason": pair.reason,
+                "estimator": pair.estimator,
                 **_matrix_cells(pair.matrix),
                 **dict(zip(CENTROID_COLUMNS, [*pair.mean_src, *pair.mean_dst], strict=True)),
-                "source": pair.source,
+                "source": pair.estimator if pair.source == "sift" else pair.source,
             }
         rows.append(row)
     names = ["frame", "file", "status", "npts", "n_matches", "error_abs_mean", "fwhm_x", "fwhm_y"]
-    columns = [*names, *MATRIX_COLUMNS, "previous_frame", "reason"]
+    columns = [*names, *MATRIX_COLUMNS, "previous_frame", "reason", "estimator"]
     columns += [*CENTROID_COLUMNS, "source"]
     table = pd.DataFrame(rows, columns=columns)
     whole = dict.fromkeys(("npts", "n_matches", "previous_frame"), "Int64")

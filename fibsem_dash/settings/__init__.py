@@ -10,10 +10,13 @@ from fibsem_dash.settings.checks import (
     value_type,
 )
 from fibsem_dash.settings.stages import (
+    ESTIMATORS,
     METRICS,
     TRANSFORMS,
+    BlockSettings,
     ChainSettings,
     DataRangeSettings,
+    EstimationSettings,
     InputSettings,
     MatchingSettings,
     OutputSettings,
@@ -24,10 +27,13 @@ from fibsem_dash.settings.stages import (
 )
 
 __all__ = [
+    "ESTIMATORS",
     "METRICS",
     "TRANSFORMS",
+    "BlockSettings",
     "ChainSettings",
     "DataRangeSettings",
+    "EstimationSettings",
     "InputSettings",
     "MatchingSettings",
     "OutputSettings",

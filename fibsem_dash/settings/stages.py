@@ -12,6 +12,9 @@ from typing import Any
 TRANSFORMS = ("shift", "x_scale_shift", "scale_shift", "affine", "regularized_affine")
 """Names of the transform models, simplest first."""
 
+ESTIMATORS = ("sift", "blocks", "auto")
+"""Names of the ways to find the transforms of pairs."""
+
 METRICS = ("NSAD", "NCC", "NMI", "FSC")
 """Names of the measures of registration quality, in the order of the table's columns."""
 
@@ -143,6 +146,80 @@ class MatchingSettings:
     flann_trees: int = setting(5, "Trees of the k-d search", bounds=(1, 64))
     flann_checks: int = setting(
         50, "Leaves visited; more is slower and more exact", bounds=(1, 10000)
+    )
+
+
+@dataclass(frozen=True)
+class EstimationSettings:
+    """How the transforms of pairs are found."""
+
+    estimator: str = setting(
+        "sift",
+        "'sift' matches key points, 'blocks' correlates small blocks and is much faster, 'auto' "
+        "takes blocks and SIFT for the pairs where they fail",
+        choices=ESTIMATORS,
+    )
+    neighbours: int = setting(
+        1,
+        "Following frames that each frame is compared with by blocks; with 2 or more the "
+        "transforms are fused by least squares",
+        bounds=(1, 10),
+        unit="frames",
+    )
+
+
+@dataclass(frozen=True)
+class BlockSettings:
+    """Block matching: displacements of small blocks by correlation, the fast way."""
+
+    block_size: int = setting(
+        64,
+        "Side of a block; larger is steadier, smaller follows the deformation of the frame",
+        bounds=(16, 1024),
+        unit="px",
+    )
+    overlap: float = setting(
+        0.5, "Share of a block that lies in its neighbour; larger is slower", bounds=(0.0, 0.9)
+    )
+    search_radius: int = setting(
+        10,
+        "Largest displacement of a block from the shift of the whole frame along an axis; larger "
+        "finds stronger stretches, slower",
+        bounds=(3, 200),
+        unit="px",
+    )
+    whitening: float = setting(
+        0.9,
+        "0 weighs frequencies by their power, 1 equally (phase correlation); larger sharpens the "
+        "peaks and lets more noise in",
+        bounds=(0.0, 1.0),
+    )
+    low_pass: float = setting(
+        0.3,
+        "Highest spatial frequency that counts; smaller suits noisier frames",
+        bounds=(0.02, 0.5),
+        unit="cycles/px",
+    )
+    suppress_axes: bool = setting(
+        False,
+        "Leave out the frequencies of streaks along rows and columns: curtains, scan line noise",
+    )
+    confidence: float = setting(
+        0.1,
+        "Blocks whose second highest peak comes nearer to the highest than this (1 less the ratio "
+        "of heights) are not used",
+        bounds=(0.0, 1.0),
+    )
+    min_share: float = setting(
+        0.3,
+        "A pair where a smaller share of the blocks with clear peaks agrees counts as failed",
+        bounds=(0.0, 1.0),
+    )
+    coarse_size: int = setting(
+        256,
+        "The shift of the whole frame is found on an image reduced to at most so many pixels",
+        bounds=(32, 4096),
+        unit="px",
     )
 
 
@@ -298,6 +375,8 @@ class RunSettings:
     data_range: DataRangeSettings = field(default_factory=DataRangeSettings)
     sift: SiftSettings = field(default_factory=SiftSettings)
     matching: MatchingSettings = field(default_factory=MatchingSettings)
+    estimation: EstimationSettings = field(default_factory=EstimationSettings)
+    blocks: BlockSettings = field(default_factory=BlockSettings)
     solver: SolverSettings = field(default_factory=SolverSettings)
     chain: ChainSettings = field(default_factory=ChainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)

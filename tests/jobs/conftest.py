@@ -29,7 +29,7 @@ def results(folder: Path) -> dict[str, bytes]:
     return {
         path.name: path.read_bytes()
         for path in sorted(folder.iterdir())
-        if path.is_file() and path.name != "run.json"
+        if path.is_file() and path.name not in ("run.json", "report.html")
     }
 
 

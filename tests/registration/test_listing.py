@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from fibsem_dash.registration.listing import (
     telemetry,
 )
 from fibsem_dash.registration.run_list import list_runs
+from fibsem_dash.registration.run_store import RunStore
 
 
 def info(index: int, name: str, shape: tuple[int, int] = (4, 5), reason: str = "") -> FrameInfo:
@@ -78,13 +81,18 @@ def test_orders_and_folders_below(tmp_path: Path) -> None:
 def test_runs_are_listed_with_what_their_records_say(tmp_path: Path) -> None:
     for name, text in (
         ("old", '{"schema_version": 1, "state": "done", "created": "2025", "input": [1, 2]}'),
-        ("deep/new", '{"schema_version": 1, "state": "running", "created": "2026"}'),
+        ("deep/new", '{"schema_version": 1, "state": "running", "created": "2027"}'),
+        ("killed", '{"schema_version": 1, "state": "running", "created": "2026"}'),
         ("bad", "{"),
     ):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "run.json").write_text(text)
-    runs = list_runs(tmp_path)
-    assert [Path(run.folder).name for run in runs] == ["new", "old", "bad"]
-    assert [run.state for run in runs] == ["running", "done", "unreadable"]
-    assert runs[1].n_frames == 2
+    (tmp_path / "killed" / "run.lock").write_text(
+        json.dumps({"pid": 2**22 + 1, "host": socket.gethostname(), "since": "", "started": 1.0})
+    )
+    with RunStore(tmp_path / "deep" / "new").lock():
+        runs = list_runs(tmp_path)
+    assert [Path(run.folder).name for run in runs] == ["new", "killed", "old", "bad"]
+    assert [run.state for run in runs] == ["running", "interrupted", "done", "unreadable"]
+    assert runs[2].n_frames == 2
     assert list_runs(tmp_path / "absent") == []

@@ -10,6 +10,7 @@ import pytest
 
 from fibsem_dash.compute.progress import Cancelled
 from fibsem_dash.errors import RunError
+from fibsem_dash.io.tables import read_csv
 from fibsem_dash.registration.edits import RunEdits, frame_names
 from fibsem_dash.registration.pipeline import Registration
 from fibsem_dash.registration.recompute import RecomputePlan, recompute_count
@@ -27,7 +28,7 @@ def check(run: Any, edits: RunEdits | None = None, **changes: Any) -> RecomputeP
     assert (told.ranges, told.pairs, told.slices) == found
     assert told.n_slices == sum(counts["stack"])
     # Those for a single pair are extracted in the stage of the pairs.
-    assert told.keypoints >= counts["keypoints"][1]
+    assert told.keypoints >= counts.get("keypoints", (0, 0))[1]
     return told
 
 
@@ -104,3 +105,37 @@ def test_a_replaced_file_is_computed_anew(copied_phantom: Any, new_run: Callable
 def test_a_folder_without_a_run_is_refused(tmp_path: Any) -> None:
     with pytest.raises(RunError, match="not a run folder"):
         recompute_count(tmp_path)
+
+
+@pytest.mark.parametrize("estimator", ["blocks", "auto"])
+def test_pairs_found_by_blocks_are_found_again_and_edits_honoured(
+    estimator: str, phantom: Any, new_run: Callable[..., Any]
+) -> None:
+    run, names = new_run(phantom.files), frame_names(phantom.files)
+    how = {"estimation__estimator": estimator, "quality__metrics": []}
+    run.start(**how)
+    assert not check(run, **how)
+    edits = RunEdits().exclude(names[4])
+    told = check(run, edits, **how)
+    assert (told.ranges, told.keypoints, told.pairs, told.slices) == (0, 0, 1, 11)
+    edits = edits.retry(names[7], names[8], {"sift.sigma": 1.8}).accept(names[1], names[2])
+    told = check(run, edits, **how)
+    assert (told.keypoints, told.pairs) == (2, 1)
+    told = check(run, edits.set_matrix(names[7], names[8], np.eye(3)), **how)
+    assert (told.keypoints, told.pairs) == (0, 0)
+    table = read_csv(run.folder / "pairs.csv").set_index("frame")
+    assert list(table.loc[[2, 3, 8], "source"]) == ["accepted", "blocks", "manual"]
+
+
+def test_a_pair_set_by_hand_stays_where_neighbours_are_fused(
+    phantom: Any, new_run: Callable[..., Any]
+) -> None:
+    run, names = new_run(phantom.files), frame_names(phantom.files)
+    matrix = np.array([[1, 0, 3.0], [0, 1, -2.0], [0, 0, 1]])
+    edits = RunEdits().set_matrix(names[5], names[6], matrix)
+    settings = update(RunSettings(), {"estimation.estimator": "blocks", "estimation.neighbours": 3})
+    done = Registration(run.paths, run.folder, settings, edits=edits)
+    done.run()
+    by_hand = [pair for pair in done.pairs if pair.source == "manual"]
+    assert [(pair.first, pair.second) for pair in by_hand] == [(5, 6)]
+    assert np.array_equal(by_hand[0].matrix, matrix)
