@@ -34,8 +34,7 @@ class AxisSlider(pn.viewable.Viewer):  # type: ignore[misc]
             label="", start=0, end=1, show_value=False, sizing_mode="stretch_width",
             margin=(0, 10), size="small",
         )  # fmt: skip
-        self.number = pmui.IntInput(label=axis, start=0, width=84, size="small", margin=(4, 2))
-        self.text = PlainText("", muted=True, margin=(14, 4, 0, 2), width=74, sizing_mode="fixed")
+        self.number = pmui.IntInput(label=axis, start=0, width=124, size="small", margin=(5, 2))
         colour = AXIS_COLOURS[axis]
         # The colour is that of the line in the other planes.
         mark = pn.Spacer(width=5, height=26, margin=(10, 4, 0, 2), styles={"background": colour})
@@ -43,8 +42,8 @@ class AxisSlider(pn.viewable.Viewer):  # type: ignore[misc]
         self.number.param.watch(self._on_input, "value")
         self.param.watch(lambda _event: self.update(), "value")
         self._layout = pn.Row(
-            mark, self.number, pn.Column(self.slider, margin=(4, 0), sizing_mode="stretch_width"),
-            self.text, sizing_mode="stretch_width", margin=0,
+            mark, self.number, pn.Column(self.slider, margin=(8, 4), sizing_mode="stretch_width"),
+            sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
 
     def set_axis(self, length: int, edge: float, unit: str, value: int) -> None:
@@ -58,7 +57,8 @@ class AxisSlider(pn.viewable.Viewer):  # type: ignore[misc]
     def update(self) -> None:
         """Show the value."""
         self.slider.value = self.number.value = self.value
-        self.text.text = f"{self.value * self.edge:.3f} µm" if self.unit == "µm" else ""
+        place = f" ({self.value * self.edge:.3f} µm)" if self.unit == "µm" else " (voxel)"
+        self.number.label = self.axis + place
 
     def _on_input(self, event: Any) -> None:
         if event.new is not None:

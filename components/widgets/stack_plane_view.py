@@ -33,7 +33,7 @@ POSITION = (
 )
 """Text under the mouse: the coordinate, and the voxel that it lies in."""
 
-SHARES = (1e-3, 1e-3)
+SHARES = (2.5e-3, 2.5e-3)
 """Shares of the pixels that automatic contrast leaves black and white."""
 
 
