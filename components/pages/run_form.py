@@ -185,8 +185,10 @@ class RunForm:
         self.save = pmui.FileDownload(
             callback=lambda: io.StringIO(settings_yaml(self.session.settings.to_settings())),
             filename="fibsem-dash-settings.yaml", label="Save YAML", icon="download",
-            variant="outlined", margin=(18, 6),
+            margin=(18, 6),
         )  # fmt: skip
+        # As an argument it is mixed up with the old name of the parameter.
+        self.save.variant = "outlined"
         self.load = pmui.FileInput(
             accept=".yaml,.yml", label="Load YAML", variant="outlined", margin=(18, 6)
         )

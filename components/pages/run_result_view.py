@@ -15,8 +15,7 @@ from components.report_files import report_address
 from components.run_result import RunResult, read_result
 from components.session import Session
 from components.widgets.figure_tools import table_download
-from components.widgets.file_list import FileList
-from components.widgets.plain import one_line, plain, plain_text
+from components.widgets.plain import one_line, plain
 from components.widgets.tiles import Tiles
 from components.work import LatestWork
 from fibsem_dash.units import format_bytes
@@ -63,17 +62,22 @@ p, td, th { font: 13px Roboto, sans-serif; margin: 2px 0; }
 table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; padding: 3px 12px 3px 0;
   border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); }
+.path { user-select: all; overflow-wrap: anywhere; }
+.size { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+a { display: inline-block; margin: 6px 8px 4px 0; padding: 6px 16px; border-radius: 4px;
+  font: 500 13px Roboto, sans-serif; text-decoration: none;
+  color: var(--mui-palette-primary-main, inherit); border: 1px solid currentColor; }
 th { font-weight: 500; opacity: .75; }
 """
 
-EMPTY = "The numbers and files of the run are listed here once it has ended."
+EMPTY_HTML = "<p>The numbers and files of the run are listed here once it has ended.</p>"
 
 
 class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
     """Summary, problems and files of a run folder.
 
-    Its parts are all there from the start: what is added while a browser still draws the page may
-    get lost.
+    Its parts are all there from the start, and text: components that are added or changed while a
+    browser still draws the page may stay as they were.
 
     Parameters
     ----------
@@ -90,18 +94,13 @@ class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
         self.work.param.watch(lambda event: self._fail(event.new), "error")
         self.tiles = Tiles()
         self.alert = pmui.Alert("", severity="error", visible=False, sizing_mode="stretch_width")
-        self.empty = plain_text(EMPTY, {"opacity": "0.75"}, margin=(8, 4))
-        self.files = FileList(sizing_mode="stretch_width", margin=(2, 4))
         self.texts = pn.pane.HTML("", stylesheets=[STYLE], sizing_mode="stretch_width", margin=4)
         self._build_buttons()
-        self.parts = pn.Column(
-            self.ways, self.tiles, self.texts, self.save, self.files,
-            visible=False, sizing_mode="stretch_width", margin=0,
-        )  # fmt: skip
         self._layout = pn.Column(
-            self.alert, self.empty, self.parts,
+            self.alert, self.ways, self.tiles, self.texts,
             sizing_mode="stretch_both", scroll="y-auto", margin=(4, 8),
         )  # fmt: skip
+        self.clear()
 
     def _build_buttons(self) -> None:
         known = {entry.key for entry in PAGES}
@@ -111,25 +110,21 @@ class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
                 button = pmui.Button(label=label, icon=icon, size="small", margin=(4, 8, 8, 0))
                 button.on_click(lambda _event, key=key: self.go_to(key))
                 buttons.append(button)
-        self.report = pmui.Button(
-            label="Report", icon="open_in_new", size="small", margin=(4, 8, 8, 0), href="",
-            target="_blank",
-        )  # fmt: skip
-        self.report.variant = "outlined"
-        self.ways = pn.Row(*buttons, self.report, sizing_mode="stretch_width", margin=0)
+        self.ways = pn.Row(*buttons, sizing_mode="stretch_width", margin=0)
         self.save = table_download(
             lambda: f"{Path(self.folder).name} problems",
             lambda: self.work.result.problems,
             label="Problems as CSV",
         )
+        self.ways.append(self.save)
 
     def clear(self) -> None:
         """Show nothing."""
         self.folder = ""
         self.work.cancel()
         self.alert.visible = False
-        self.parts.visible = False
-        self.empty.visible = True
+        self.tiles.show([])
+        self.texts.object = EMPTY_HTML
 
     def open(self, folder: str) -> None:
         """Read a run folder, in the background."""
@@ -145,16 +140,8 @@ class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
             # Stopped before it wrote anything.
             return
         self.tiles.show(result_tiles(result))
-        self.texts.object = result_html(result)
-        self.save.visible = bool(len(result.problems))
-        self.files.files = [
-            [str(result.folder), ""],
-            *([str(path), _size(path)] for path in result.files),
-        ]
         address = report_address(self.session.config, result.folder) if result.report else ""
-        self.report.param.update(href=quote(address), visible=bool(address))
-        self.empty.visible = False
-        self.parts.visible = True
+        self.texts.object = result_html(result, address)
 
     def go_to(self, page: str) -> None:
         """Open the run on another page."""
@@ -165,9 +152,27 @@ class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
         return self._layout
 
 
-def result_html(result: RunResult) -> str:
-    """Return the markup of the problems and remarks of a run; all text is escaped."""
+def result_html(result: RunResult, report: str = "") -> str:
+    """Return the markup of files, problems and remarks of a run; all text is escaped.
+
+    Parameters
+    ----------
+    result : RunResult
+        The run.
+    report : str
+        Address of its report; empty for none.
+    """
     parts = []
+    if report:
+        address = escape(quote(report), quote=True)
+        parts.append(f'<a href="{address}" target="_blank" rel="noopener">Report</a>')
+    files = [(str(result.folder), ""), *((str(path), _size(path)) for path in result.files)]
+    cells = "".join(
+        f'<tr><td class="path" title="A click selects the path">{escape(path)}</td>'
+        f'<td class="size">{escape(size)}</td></tr>'
+        for path, size in files
+    )
+    listed = f"<h4>Files</h4><table>{cells}</table>"
     rows = result.problems.head(ROWS_SHOWN)
     if len(rows):
         body = "".join(
@@ -180,6 +185,7 @@ def result_html(result: RunResult) -> str:
             f"<h4>Frames left out and pairs that failed</h4><table><tr>{head}</tr>{body}</table>"
             + (f"<p>and {more} more in the CSV file</p>" if more else "")
         )
+    parts.append(listed)
     if result.messages:
         lines = "".join(f"<p>{escape(one_line(text))}</p>" for text in result.messages)
         parts.append(f"<h4>Remarks</h4>{lines}")

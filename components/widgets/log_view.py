@@ -27,6 +27,7 @@ class LogLines(pn.custom.JSComponent):
     lines = param.List([], doc="[time, level, text] of each line")
     follow = param.Boolean(True, doc="Whether the last line stays in view")
     empty = param.String("", doc="What is said while there are no lines")
+    drawn = param.Boolean(False, doc="Set by the browser: what changes from now on is shown")
 
     _esm = """
     export function render({model}) {
@@ -57,6 +58,7 @@ class LogLines(pn.custom.JSComponent):
       model.on('empty', paint)
       model.on('follow', paint)
       paint()
+      model.drawn = true
       return box
     }
     """
@@ -94,6 +96,7 @@ class LogView(pn.viewable.Viewer):  # type: ignore[misc]
         self.lines = LogLines(sizing_mode="stretch_both", min_height=90, margin=(4, 8))
         self.level.param.watch(lambda *_e: self._paint(), "value")
         self.search.param.watch(lambda *_e: self._paint(), "value_input")
+        self.lines.param.watch(lambda *_e: self._repaint(), "drawn")
         self.follow.param.watch(lambda e: self.lines.param.update(follow=e.new), "value")
 
     @property
@@ -111,6 +114,11 @@ class LogView(pn.viewable.Viewer):  # type: ignore[misc]
         if lines:
             self.known = (self.known + list(lines))[-KEPT:]
             self._paint()
+
+    def _repaint(self) -> None:
+        # What came while the browser drew the component was lost there.
+        self.lines.lines = []
+        self._paint()
 
     def _paint(self) -> None:
         wanted = list(LEVELS.values()).index(LEVELS[self.level.value])
