@@ -281,14 +281,14 @@ This page compares registrations by how well each slice fits the one before.
             if record.active:
                 stage = record.stage
                 done = f" {stage.percent:.0f} %" if stage is not None else ""
-                self.external.tell(f"{record.title}: {record.state}{done}", "info")
+                self.external.tell_job(f"{record.title}: {record.state}{done}", "info")
                 continue
             del self._pending[job]
             if record.state == "done":
-                self.external.tell(f"{record.title}: done, added to the list", "success")
+                self.external.tell_job(f"{record.title}: done, added to the list", "success")
                 self.reader.read(source)
             else:
-                self.external.tell(f"{record.title}: {record.state}. {record.error}", "error")
+                self.external.tell_job(f"{record.title}: {record.state}. {record.error}", "error")
         if not self._pending and self._poll is not None:
             self._poll.stop()
             self._poll = None

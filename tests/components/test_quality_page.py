@@ -474,7 +474,7 @@ def test_copied_code_runs(page, root, tmp_path, monkeypatch):
     assert (tmp_path / "comparison.html").read_text().count("code 1")
     (tmp_path / "comparison.html").unlink()
     namespace: dict[str, object] = {}
-    exec(compile(python, "copied", "exec"), namespace)  # noqa: S102
+    exec(compile(python, "copied", "exec"), namespace)
     assert (tmp_path / "comparison.html").exists()
     assert namespace["tables"][1].frames[0] == 3
     assert outputs.report_bytes(page.runs.tables(), 0)[:15].lower() == b"<!doctype html>"
