@@ -379,7 +379,9 @@ def test_another_programs_stack_is_found_measured_and_added(page, root, jobs):
     page.show_frame(2)
     first, second = (result.view for result in page.gallery.work.result)
     assert second.current.shape == (ya - yi, xa - xi)
-    cut = first.current[-(ya - yi) :, -(xa - xi) :].astype(float)
+    # The same place of the sample: columns of the other stack are 8 less, rows 12.
+    left, top = xi + 8 - first.box[0], yi + 12 - first.box[2]
+    cut = first.current[top : top + ya - yi, left : left + xa - xi].astype(float)
     assert np.corrcoef(cut.ravel(), second.current.ravel())[0, 1] > 0.98
     offered = [o for o in quality_add.offers(page.session.config, jobs) if o.source.stack]
     assert [o.source.stack for o in offered] == [added.stack]
