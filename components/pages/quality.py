@@ -178,8 +178,14 @@ This page compares registrations by how well each slice fits the one before.
             config = self.session.config
             self.reader.read(*(source_of(path, config, job_registry()) for path in missing))
 
-    def _on_read(self, item: ReadTable) -> None:
-        when_locked(lambda: self._take(item))
+    def _on_read(self, items: list[ReadTable]) -> None:
+        when_locked(lambda: self._take_all(items))
+
+    def _take_all(self, items: list[ReadTable]) -> None:
+        # Watchers are called once: figures that change before the browser has them are lost to it.
+        with param.parameterized.batch_call_watchers(self.runs):
+            for item in items:
+                self._take(item)
 
     def _take(self, item: ReadTable) -> None:
         if item.table is None:
@@ -281,14 +287,14 @@ This page compares registrations by how well each slice fits the one before.
             if record.active:
                 stage = record.stage
                 done = f" {stage.percent:.0f} %" if stage is not None else ""
-                self.external.tell(f"{record.title}: {record.state}{done}", "info")
+                self.external.tell_job(f"{record.title}: {record.state}{done}", "info")
                 continue
             del self._pending[job]
             if record.state == "done":
-                self.external.tell(f"{record.title}: done, added to the list", "success")
+                self.external.tell_job(f"{record.title}: done, added to the list", "success")
                 self.reader.read(source)
             else:
-                self.external.tell(f"{record.title}: {record.state}. {record.error}", "error")
+                self.external.tell_job(f"{record.title}: {record.state}. {record.error}", "error")
         if not self._pending and self._poll is not None:
             self._poll.stop()
             self._poll = None

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.plots.export import safe_name
-from components.quality.pictures import nearest_box
+from components.quality.pictures import Box
 from components.quality.runs import RunEntry
 from fibsem_dash.errors import AccessError, ParameterError
 from fibsem_dash.io import open_stack
 from fibsem_dash.io.atomic import access_error
-from fibsem_dash.quality import RegionMatch, match_sample_region
+from fibsem_dash.quality import QualityTable, RegionMatch, match_sample_region
 
 FOLDER_NAME = "evaluations"
 """Below the run root: tables of stacks that were evaluated here."""
@@ -57,8 +57,8 @@ def match_stack(entry: RunEntry, stack: str, inverted: bool | None) -> RegionMat
     Parameters
     ----------
     entry : RunEntry
-        Its stack and evaluation box; the box of its middle pair where the box slides, the whole
-        slice where it has none.
+        Its stack and evaluation box: what the boxes of all pairs have in common, so that no pair
+        sees the edge of the other stack; the whole slice where it has none.
     stack : str
         The other stack.
     inverted : bool or None
@@ -77,13 +77,39 @@ def match_stack(entry: RunEntry, stack: str, inverted: bool | None) -> RegionMat
             found=entry.label,
             remedy="Choose a run of a run folder, or type the box.",
         )
-    frames = entry.table.frames
-    box = nearest_box(entry, int(frames[len(frames) // 2])) if len(frames) else None
+    box = common_box(entry.table)
     if box is None:
         with open_stack(entry.stack) as opened:
             _, height, width = opened.shape
         box = 0, width, 0, height
     return match_sample_region(entry.stack, box, stack, inverted=inverted)
+
+
+def common_box(table: QualityTable) -> Box | None:
+    """Return what the evaluation boxes (xi, xa, yi, ya) of all pairs have in common.
+
+    Parameters
+    ----------
+    table : QualityTable
+        A box that slides so far that less than a quarter is common counts as that of the middle
+        pair.
+
+    Returns
+    -------
+    (xi, xa, yi, ya) or None
+        None for a table without boxes.
+    """
+    if table.boxes is None or not len(table):
+        return None
+    boxes = table.boxes
+    xi, yi = (int(v) for v in boxes[:, [0, 2]].max(0))
+    xa, ya = (int(v) for v in boxes[:, [1, 3]].min(0))
+    middle = boxes[len(boxes) // 2]
+    area = (middle[1] - middle[0]) * (middle[3] - middle[2])
+    if max(xa - xi, 0) * max(ya - yi, 0) * 4 >= area:
+        return xi, xa, yi, ya
+    xi, xa, yi, ya = (int(v) for v in middle)
+    return xi, xa, yi, ya
 
 
 def match_words(match: RegionMatch, run: str) -> str:

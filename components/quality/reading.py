@@ -90,15 +90,17 @@ class TableReader:
     config : ServerConfig
         What may be opened.
     on_read : callable
-        Told each `ReadTable`, in the order in which they were asked for.
+        Told all that was read, a list of `ReadTable` in the order in which they were asked for,
+        once nothing waits: the page is drawn once for all of them.
     """
 
-    def __init__(self, config: ServerConfig, on_read: Callable[[ReadTable], None]) -> None:
+    def __init__(self, config: ServerConfig, on_read: Callable[[list[ReadTable]], None]) -> None:
         self.config = config
         self.on_read = on_read
         self.work = StreamWork()
         self._waiting: deque[Source] = deque()
-        self.work.param.watch(lambda *_e: self._hand_on(), "done_count")
+        self._found: list[ReadTable] = []
+        self.work.param.watch(lambda *_e: self._found.extend(self.work.new_items), "done_count")
         self.work.param.watch(lambda *_e: self._go_on(), "busy")
 
     def read(self, *sources: Source) -> None:
@@ -107,16 +109,17 @@ class TableReader:
         self._go_on()
 
     def _go_on(self) -> None:
-        if self._waiting and not self.work.busy:
+        if self.work.busy:
+            return
+        if self._waiting:
             self.work.start(self._make, len(self._waiting))
+        elif self._found:
+            found, self._found = self._found, []
+            self.on_read(found)
 
     def _make(self, stop: Callable[[], bool]) -> Iterator[ReadTable]:
         while self._waiting and not stop():
             yield read_source(self._waiting.popleft(), self.config)
-
-    def _hand_on(self) -> None:
-        for item in self.work.new_items:
-            self.on_read(item)
 
 
 @dataclass(frozen=True)

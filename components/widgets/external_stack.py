@@ -88,7 +88,7 @@ class ExternalStack(pn.viewable.Viewer):  # type: ignore[misc]
         self.words = pmui.Alert("", severity="info", visible=False, width=width, margin=(4, 4))
         self.box = {
             name: pmui.IntInput(
-                label=name.capitalize(), value=0, start=0, width=width // 4 - 8, size="small",
+                label=name.capitalize(), value=0, start=0, width=half, size="small",
                 margin=(4, 4), description=f"{name} of the box in the other stack, px",
             )
             for name in EDGES
@@ -100,10 +100,13 @@ class ExternalStack(pn.viewable.Viewer):  # type: ignore[misc]
         self.evaluate = pmui.Button(
             label="Evaluate and add", icon="play_arrow", width=width, margin=(6, 4), disabled=True
         )
+        self.progress = pmui.Alert("", severity="info", visible=False, width=width, margin=(4, 4))
         self.evaluate.on_click(lambda _event: self.submit())
         self._layout = pn.Column(
             self.file, pn.Row(self.run, self.inverted, margin=0), self.find, Elapsed(self.work),
-            self.words, pn.Row(*self.box.values(), margin=0), self.metrics, self.evaluate,
+            self.words, pn.Row(self.box["top"], self.box["height"], margin=0),
+            pn.Row(self.box["left"], self.box["width"], margin=0), self.metrics, self.evaluate,
+            self.progress,
             margin=0,
         )  # fmt: skip
 
@@ -128,6 +131,10 @@ class ExternalStack(pn.viewable.Viewer):  # type: ignore[misc]
     def tell(self, text: str, severity: str) -> None:
         """Show a line below the button."""
         self.words.param.update(object=plain(text), severity=severity, visible=bool(text))
+
+    def tell_job(self, text: str, severity: str) -> None:
+        """Show how far the job is; what was matched stays where it is."""
+        self.progress.param.update(object=plain(text), severity=severity, visible=True)
 
     def look(self) -> None:
         """Look for the region of the chosen run in the stack."""
@@ -171,7 +178,7 @@ class ExternalStack(pn.viewable.Viewer):  # type: ignore[misc]
         except FibsemDashError as error:
             self.tell(describe_error(error), "error")
             return
-        self.tell(f"{title}: the job is queued; the stack joins the list when it is done.", "info")
+        self.tell_job(f"{title}: queued; the stack joins the list when it is done", "info")
 
     def _offset(self) -> int:
         """Return what brings the frames of the stack to those of the run that was matched."""

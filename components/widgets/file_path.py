@@ -40,6 +40,7 @@ class FilePath(pn.viewable.Viewer):  # type: ignore[misc]
     ) -> None:  # fmt: skip
         super().__init__(**values)
         self.config, self.suffixes, self.on_choose = config, tuple(suffixes), on_choose
+        self._quiet = False
         self.field = pmui.AutocompleteInput(
             label=label, placeholder="Type a path", restrict=False, min_characters=0,
             case_sensitive=True, width=width, margin=(4, 4), size="small", lazy_search=True,
@@ -90,7 +91,17 @@ class FilePath(pn.viewable.Viewer):  # type: ignore[misc]
     def _on_entered(self, event: Any) -> None:
         text = str(event.new or "")
         # A folder on the way to the file is no choice yet.
-        if text and not text.endswith(("/", "\\")):
+        if self._quiet or not text:
+            return
+        self._quiet = True
+        try:
+            # The field shows only what is among its options.
+            roots = [f"{root}{os.sep}" for root in self.config.roots]
+            self.field.options = list(dict.fromkeys([*roots, text]))
+            self.field.param.update(value=text, value_input=text)
+        finally:
+            self._quiet = False
+        if not text.endswith(("/", "\\")):
             self.on_choose(text)
 
     def __panel__(self) -> Any:

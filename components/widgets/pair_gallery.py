@@ -118,10 +118,13 @@ class PairGallery(pn.viewable.Viewer):  # type: ignore[misc]
                 "padding": "2px 10px", "textTransform": "none", "whiteSpace": "nowrap"}},
         )  # fmt: skip
         self.whole = pmui.Switch(
-            label="whole slices", value=False, margin=(2, 8),
+            label="whole", value=False, margin=(2, 8),
             description="Whole slices instead of the evaluation box of each run",
         )  # fmt: skip
-        self.words = pmui.Typography("", variant="caption", margin=(6, 8))
+        self.words = pmui.Typography(
+            "", variant="caption", margin=(8, 8), sizing_mode="stretch_width",
+            sx={"whiteSpace": "nowrap", "overflow": "hidden", "textOverflow": "ellipsis"},
+        )  # fmt: skip
         self.grid = pn.Row(sizing_mode="stretch_both", margin=0)
         self.view = StateView(
             self.grid,

@@ -59,7 +59,6 @@ class QualityAdd(pn.viewable.Viewer):  # type: ignore[misc]
         self.search = LatestWork(lambda: offers(session.config, job_registry()))
         self.search.param.watch(lambda _event: self._on_offers(), "done_count")
         self.table = self._make_table()
-        self.place = pn.Column(self.table, margin=0)
         self.add = pmui.Button(
             label="Add", icon="add", size="small", disabled=True, margin=(4, 4), width=96
         )
@@ -71,7 +70,7 @@ class QualityAdd(pn.viewable.Viewer):  # type: ignore[misc]
         self.words = pmui.Typography("", variant="body2", margin=(6, 6))
         self._layout = pn.Column(
             self.upload, self.file,
-            pn.Row(self.add, self.again, self.words, margin=0), self.place, margin=0,
+            pn.Row(self.add, self.again, self.words, margin=0), self.table, margin=0,
         )  # fmt: skip
 
     def refresh(self) -> None:
@@ -80,19 +79,26 @@ class QualityAdd(pn.viewable.Viewer):  # type: ignore[misc]
 
     def _on_offers(self) -> None:
         self.offers = self.search.result
-        self.table = self._make_table()
-        self.place[:] = [self.table] if self.offers else []
+        self.table.selection = []
+        # One table for good: a new one would not always be drawn by the browser.
+        self.table.value = self._rows()
+        self.table.visible = bool(self.offers)
         self.words.object = "" if self.offers else "No runs yet. A registration makes one."
         self.add.disabled = True
 
+    def _rows(self) -> pd.DataFrame:
+        rows = [(one_line(o.name), o.state, o.date) for o in self.offers]
+        return pd.DataFrame(rows, columns=["Run", "State", "Begun"], dtype=object)
+
     def _make_table(self) -> Any:
-        rows = pd.DataFrame(
-            [(one_line(o.name), o.state, o.date) for o in self.offers],
-            columns=["Run", "State", "Begun"],
-        )
-        table = plain_table(rows, lambda _row: None, ROWS, None, {"Run": 104, "State": 60})
+        table = plain_table(self._rows(), lambda _row: None, ROWS, None, {"Run": 104, "State": 60})
         table.param.update(
-            width=self._width, sizing_mode="fixed", margin=(2, 4), selectable="toggle"
+            width=self._width,
+            sizing_mode="fixed",
+            margin=(2, 4),
+            selectable="toggle",
+            pagination="remote",
+            visible=False,
         )
         table.param.watch(lambda _event: self._on_selection(), "selection")
         return table

@@ -94,8 +94,9 @@ class QualityCurvesView(pn.viewable.Viewer):  # type: ignore[misc]
         finally:
             self._quiet = False
         whole = self._set_span()
+        # Not while changes are held: models that are new would be taken for known by the browser.
+        self._style()
         with pn.io.hold():
-            self._style()
             for row in self.rows.values():
                 row.set_limits([table for _, table in self._tables])
             self._draw(whole)

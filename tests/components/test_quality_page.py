@@ -379,7 +379,9 @@ def test_another_programs_stack_is_found_measured_and_added(page, root, jobs):
     page.show_frame(2)
     first, second = (result.view for result in page.gallery.work.result)
     assert second.current.shape == (ya - yi, xa - xi)
-    cut = first.current[-(ya - yi) :, -(xa - xi) :].astype(float)
+    # The same place of the sample: columns of the other stack are 8 less, rows 12.
+    left, top = xi + 8 - first.box[0], yi + 12 - first.box[2]
+    cut = first.current[top : top + ya - yi, left : left + xa - xi].astype(float)
     assert np.corrcoef(cut.ravel(), second.current.ravel())[0, 1] > 0.98
     offered = [o for o in quality_add.offers(page.session.config, jobs) if o.source.stack]
     assert [o.source.stack for o in offered] == [added.stack]
@@ -474,7 +476,7 @@ def test_copied_code_runs(page, root, tmp_path, monkeypatch):
     assert (tmp_path / "comparison.html").read_text().count("code 1")
     (tmp_path / "comparison.html").unlink()
     namespace: dict[str, object] = {}
-    exec(compile(python, "copied", "exec"), namespace)  # noqa: S102
+    exec(compile(python, "copied", "exec"), namespace)
     assert (tmp_path / "comparison.html").exists()
     assert namespace["tables"][1].frames[0] == 3
     assert outputs.report_bytes(page.runs.tables(), 0)[:15].lower() == b"<!doctype html>"
