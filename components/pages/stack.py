@@ -70,6 +70,8 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
         self._asked = ""
         self._volume: Volume | None = None
         self._make_cards()
+        if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
+            pn.state.on_session_destroyed(lambda _context: self.close())
         self.planes.param.watch(lambda *_e: self._on_position(), "position")
         session.param.watch(lambda *_e: self._on_address(), ["stack_file", "stack_position"])
         session.param.watch(lambda *_e: self._show_run(), "run_folder")
@@ -216,6 +218,11 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
             name_export(view.figure, f"{volume.path.stem} {TITLES[axis]}")
         if before is not None and before is not volume:
             before.reader.close()
+
+    def close(self) -> None:
+        """Close the file of the stack, when the tab is closed."""
+        if self._volume is not None:
+            self._volume.reader.close()
 
     def _draw(self, position: tuple[int, int, int] | None) -> None:
         volume = self._volume
