@@ -264,9 +264,13 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
 
     def _on_distance(self) -> None:
         if self._volume is not None:
-            when_locked(lambda: (self._draw(self.planes.position), self.box.update()))
+            when_locked(self._redraw)
             self._tell_facts()
             self.tools.update()
+
+    def _redraw(self) -> None:
+        self._draw(self.planes.position)
+        self.box.update()
 
     def _on_position(self) -> None:
         if self._volume is not None:
