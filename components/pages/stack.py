@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import panel as pn
@@ -29,6 +30,26 @@ from fibsem_dash.units import format_bytes
 
 WIDTH = CONTROL_WIDTH - 56
 """Width of one field, px."""
+
+
+DRAWN_MS = 400
+"""After a page was sent: a small stack is open before the browser knows the figures."""
+
+
+def when_drawn(action: Callable[[], None]) -> None:
+    """Run something once the browser has the page; at once without a browser."""
+    document = pn.state.curdoc
+    if document is None or document.session_context is None:
+        action()
+        return
+
+    def later() -> None:
+        document.add_timeout_callback(action, DRAWN_MS)
+
+    if pn.state.loaded:
+        later()
+    else:
+        pn.state.onload(later)
 
 
 class StackPage(Page):
@@ -70,6 +91,8 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
         self._asked = ""
         self._volume: Volume | None = None
         self._make_cards()
+        if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
+            pn.state.on_session_destroyed(lambda _context: self.close())
         self.planes.param.watch(lambda *_e: self._on_position(), "position")
         session.param.watch(lambda *_e: self._on_address(), ["stack_file", "stack_position"])
         session.param.watch(lambda *_e: self._show_run(), "run_folder")
@@ -158,6 +181,9 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
 
     def on_enter(self) -> None:
         """Open what the address asks for, else the stack of the run."""
+        when_drawn(self._enter)
+
+    def _enter(self) -> None:
         self._show_run()
         if self.session.stack_file:
             self._on_address()
@@ -217,6 +243,11 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
         if before is not None and before is not volume:
             before.reader.close()
 
+    def close(self) -> None:
+        """Close the file of the stack, when the tab is closed."""
+        if self._volume is not None:
+            self._volume.reader.close()
+
     def _draw(self, position: tuple[int, int, int] | None) -> None:
         volume = self._volume
         if volume is None:
@@ -233,9 +264,13 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
 
     def _on_distance(self) -> None:
         if self._volume is not None:
-            when_locked(lambda: (self._draw(self.planes.position), self.box.update()))
+            when_locked(self._redraw)
             self._tell_facts()
             self.tools.update()
+
+    def _redraw(self) -> None:
+        self._draw(self.planes.position)
+        self.box.update()
 
     def _on_position(self) -> None:
         if self._volume is not None:

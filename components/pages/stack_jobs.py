@@ -104,7 +104,13 @@ class StackEvaluation(pn.viewable.Viewer):  # type: ignore[misc]
         """Return what follows ``fibsem-dash evaluate``."""
         volume = self.box.planes.volume
         assert volume is not None
-        parts = [str(volume.path), "--metrics", ",".join(self.metrics.value), "--out", str(target)]
+        parts = [
+            str(volume.path),
+            "--metrics",
+            ",".join(self.metrics.value or ()),
+            "--out",
+            str(target),
+        ]
         if any(self.session.box):
             parts += ["--box", *map(str, self.session.box)]
         if self.box.sliding:
@@ -154,7 +160,7 @@ class StackEvaluation(pn.viewable.Viewer):  # type: ignore[misc]
             return "", ""
         settings = {
             "quality.box": list(self.session.box),
-            "quality.metrics": ",".join(self.metrics.value),
+            "quality.metrics": ",".join(self.metrics.value or ()),
         } | (
             {"quality.sliding": True, "quality.stop_box": list(self.box.stop)}
             if self.box.sliding

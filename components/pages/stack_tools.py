@@ -86,6 +86,7 @@ class StackTools(pn.viewable.Viewer):  # type: ignore[misc]
             widget.param.watch(lambda *_e: self.update(), "value")
         session.param.watch(lambda *_e: self.update(), "box")
         self.job.param.watch(lambda *_e: self._on_done(), "done_count")
+        self.update()
 
     def _build(self, width: int) -> None:
         def number(label: str, value: int | None, start: int, **more: Any) -> Any:
@@ -226,10 +227,7 @@ class StackTools(pn.viewable.Viewer):  # type: ignore[misc]
         self.result.text = (
             text
             if not joined
-            else (
-                f"{len(self.sources)} stacks, joined along z; "
-                "bins and crop apply to the joined stack"
-            )
+            else (f"{len(self.sources)} stacks, joined along z; bins apply to the joined stack")
         )
 
     def _tell(self, problem: str) -> None:
@@ -260,7 +258,7 @@ class StackTools(pn.viewable.Viewer):  # type: ignore[misc]
         nz, ny, nx = volume.shape
         crop = list(change.crop)
         whole = (0, nz, 0, ny, 0, nx)
-        if tuple(crop) != whole and len(sources) > 1 and (crop[0], crop[1]) == (0, nz):
+        if tuple(crop) != whole and len(sources) > 1:
             raise ParameterError(
                 "A joined stack cannot be cropped here", remedy="Join first, then crop the result"
             )
