@@ -57,8 +57,7 @@ class StackPage(Page):
 
     title: ClassVar[str] = "Stack"
     hint: ClassVar[str] = (
-        "Click into a plane to move the other two, step through the slices with ← →, zoom with the "
-        "wheel; b draws the evaluation box."
+        "Click into a plane to move the other two, ← → steps through the slices, b draws the box."
     )
     help_text: ClassVar[str] = """
 Three planes through one stack: XY, XZ below it, YZ beside it, all with true proportions.
