@@ -13,6 +13,9 @@ from fibsem_dash.errors import AccessError
 DEMO_FOLDER = "demo-frames"
 """Name of the demo's folder below the run root."""
 
+DEMO_RUN = "demo-run"
+"""Name of its run folder."""
+
 
 @dataclass(frozen=True)
 class ServerConfig:
@@ -41,9 +44,15 @@ class ServerConfig:
         return self.run_root / DEMO_FOLDER
 
     @property
+    def demo_run(self) -> Path:
+        """Run folder of the demo."""
+        return self.run_root / DEMO_RUN
+
+    @property
     def open_folders(self) -> tuple[Path, ...]:
         """Folders below which files may be opened."""
-        return (self.demo_folder,) if self.demo_only else (*self.roots, self.run_root)
+        demo = (self.demo_folder, self.demo_run)
+        return demo if self.demo_only else (*self.roots, self.run_root)
 
     def confine(self, path: str | os.PathLike[str]) -> Path:
         """Return the resolved path if it lies below an allowed folder.
@@ -75,7 +84,7 @@ class ServerConfig:
         # The same words for all that is refused: they must not tell what exists.
         try:
             resolved = Path(path).resolve(strict=True)
-            allowed = resolved.is_relative_to(self.demo_folder)
+            allowed = any(resolved.is_relative_to(folder) for folder in self.open_folders)
         except (OSError, RuntimeError, ValueError):
             allowed = False
         if not allowed:

@@ -109,16 +109,17 @@ def _listens(record: JobRecord, port: int) -> bool:
     return any(s.status == psutil.CONN_LISTEN and s.laddr.port == port for s in sockets)
 
 
-class _Guard(AuthRequestHandler):
+class Guard(AuthRequestHandler):
     """Asks for the same login as the application does."""
 
     async def prepare(self) -> None:
+        """Refuse who is not logged in."""
         await super().prepare()  # type: ignore[no-untyped-call]
         if not self.current_user:
             raise HTTPError(403)
 
 
-class DashboardPage(_Guard, RequestHandler):
+class DashboardPage(Guard, RequestHandler):
     """Pages and static files of a dashboard."""
 
     async def get(self, job: str, path: str) -> None:
@@ -147,7 +148,7 @@ class DashboardPage(_Guard, RequestHandler):
         await self.finish()
 
 
-class DashboardSocket(_Guard, WebSocketHandler):
+class DashboardSocket(Guard, WebSocketHandler):
     """The websocket of a dashboard's page."""
 
     _far: Any = None

@@ -26,7 +26,7 @@ class Keyboard(pn.custom.JSComponent):
         if (typing(event) || event.altKey || event.metaKey) return
         let key = event.key
         if (event.ctrlKey) {
-          if (key !== 'z' && key !== 'y') return
+          if (!['z', 'y', 'Enter'].includes(key)) return
           key = 'ctrl-' + key
         } else if (!KNOWN.has(key)) return
         const button = event.composedPath().some((e) => e.tagName === 'BUTTON')
@@ -36,8 +36,19 @@ class Keyboard(pn.custom.JSComponent):
         count += 1
         model.pressed = [key, count]
       }
+      // A button that was clicked with the mouse keeps the focus, and the space bar would press it
+      // again instead of flickering. Who reaches a button with the tab key presses it with space.
+      const onclick = (event) => {
+        const button = event.composedPath().find((e) => e.tagName === 'BUTTON')
+        const pointer = event.detail > 0
+        if (button && pointer && !button.getAttribute('aria-haspopup')) button.blur()
+      }
       window.addEventListener('keydown', onkey)
-      model.on('remove', () => window.removeEventListener('keydown', onkey))
+      window.addEventListener('click', onclick)
+      model.on('remove', () => {
+        window.removeEventListener('keydown', onkey)
+        window.removeEventListener('click', onclick)
+      })
       const element = document.createElement('span')
       element.style.display = 'none'
       return element
@@ -58,6 +69,7 @@ KEY_HELP = """
 | b | box tool |
 | space | flicker between two images |
 | ctrl-z, ctrl-y | undo, redo where there is a history |
+| ctrl-Enter | start what the page is for, such as a run |
 | ? | this help |
 """
 """Table of the keys, for the help of every page."""

@@ -9,8 +9,15 @@ import param
 
 from components.session import Session
 
-PAGE_KEYS = ("page", "folder", "stack", "pattern", "frame", "box", "run")
-"""What an address holds; "stack" is another word for "folder"."""
+PAGE_KEYS = ("page", "folder", "stack", "pattern", "frame", "box", "run", "runs", "volume", "at")
+"""What an address holds; "stack" is another word for "folder"; "volume" is the stack of the
+Stack page and "at" the voxel z,y,x where its planes cross."""
+
+SEPARATOR = "|"
+"""Between the paths of several runs."""
+
+MOST_RUNS = 50
+"""Most runs that an address may name."""
 
 
 class AddressBar(pn.custom.JSComponent):
@@ -76,6 +83,12 @@ def query_of(session: Session) -> str:
         values["box"] = ",".join(map(str, session.box))
     if session.run_folder:
         values["run"] = session.run_folder
+    if session.compared and session.page == "quality":
+        values["runs"] = SEPARATOR.join(session.compared)
+    if session.stack_file:
+        values["volume"] = session.stack_file
+        if min(session.stack_position) >= 0:
+            values["at"] = ",".join(map(str, session.stack_position))
     return "?" + urlencode(values)
 
 
@@ -97,11 +110,16 @@ def read_query(search: str, pages: tuple[str, ...]) -> tuple[dict[str, object], 
     elif "page" in raw:
         problems.append(f"there is no page '{raw['page'][:40]}', only {', '.join(pages)}")
     for key, name in (("stack", "folder"), ("folder", "folder"), ("pattern", "pattern"),
-                      ("run", "run_folder")):  # fmt: skip
+                      ("run", "run_folder"), ("volume", "stack_file")):  # fmt: skip
         if key in raw and len(raw[key]) < 4096:
             values[name] = raw[key]
         elif key in raw:
             problems.append(f"{key} is too long")
+    runs = raw.get("runs", "").split(SEPARATOR)
+    if len(runs) <= MOST_RUNS and all(len(path) < 4096 for path in runs):
+        values |= {"compared": [path for path in runs if path]} if any(runs) else {}
+    else:
+        problems.append("runs names too much")
     frame = raw.get("frame", "")
     if frame.isascii() and frame.isdecimal() and len(frame) < 8:
         values["frame"] = int(frame)
@@ -112,6 +130,11 @@ def read_query(search: str, pages: tuple[str, ...]) -> tuple[dict[str, object], 
         values["box"] = tuple(map(int, box))
     elif "box" in raw:
         problems.append(f"box '{raw['box'][:40]}' is not top,height,left,width in px")
+    place = raw.get("at", "").split(",")
+    if len(place) == 3 and all(p.isascii() and p.isdecimal() and len(p) < 8 for p in place):
+        values["stack_position"] = tuple(map(int, place))
+    elif "at" in raw:
+        problems.append(f"at '{raw['at'][:40]}' is not z,y,x in voxels")
     return values, problems
 
 
@@ -137,7 +160,18 @@ class Router:
         self._applying = False
         self._page = session.page
         session.param.watch(
-            self._to_address, ["page", "folder", "pattern", "frame", "box", "run_folder"]
+            self._to_address,
+            [
+                "page",
+                "folder",
+                "pattern",
+                "frame",
+                "box",
+                "run_folder",
+                "compared",
+                "stack_file",
+                "stack_position",
+            ],
         )
         self.bar.param.watch(lambda event: self.apply(event.new[0]), "popped")
 

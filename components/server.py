@@ -172,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     set_environment(arguments)
     import panel as pn
 
-    from components.dask_proxy import ROUTES
+    from components import dask_proxy, report_files
     from components.jobs import job_registry
     from components.shell import build
 
@@ -192,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         **login,
         websocket_max_message_size=UPLOAD_LIMIT,
         http_server_kwargs={"max_buffer_size": UPLOAD_LIMIT},
-        extra_patterns=ROUTES,
+        extra_patterns=[*dask_proxy.ROUTES, *report_files.ROUTES],
         title="fibsem-dash",
         show=False,
         start=False,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import param
 
 from components.config import ServerConfig, server_config
+from components.demo_run import open_demo_run
+from components.jobs import job_registry
 from components.reading import HeaderReader, Reading, Request
 from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import AccessError, FibsemDashError
@@ -40,6 +43,11 @@ class Session(param.Parameterized):
     detector = param.String("A", doc="Detector that is looked at")
     box = param.Tuple((0, 0, 0, 0), doc="Evaluation box [top, height, left, width], px")
     run_folder = param.String("", doc="Open run folder")
+    compared = param.List([], item_type=str, doc="Runs and tables that are compared, as paths")
+    stack_file = param.String("", doc="Stack that the Stack page shows, resolved")
+    stack_position = param.Tuple(
+        (-1, -1, -1), doc="Voxel (z, y, x) where its planes cross; -1: in the middle"
+    )
     settings_changed = param.Event(doc="The settings of the run were replaced")
     error = param.String("", doc="Last error that the user should see")
 
@@ -81,11 +89,8 @@ class Session(param.Parameterized):
             Folder of frames that is opened where the run lists none.
         """
         try:
-            resolved = self.config.confine(folder)
-            store = RunStore(resolved)
-            if not store.exists:
-                raise AccessError("this folder holds no run", path=folder, expected="run.json")
-            files = input_files(store)
+            resolved = self._run_folder(folder)
+            files = input_files(RunStore(resolved))
         except FibsemDashError as error:
             self.error = describe_error(error)
             files = ()
@@ -96,6 +101,19 @@ class Session(param.Parameterized):
             self.reader.read(Request(parent, keep_frame=True, files=files))
         elif otherwise:
             self.open_folder(otherwise)
+
+    def _run_folder(self, folder: str) -> Path:
+        """Return the resolved folder of a run, or of one that a job is about to make."""
+        # A queued job has not made its folder yet, and a new one has not written its record.
+        planned = Path(folder).expanduser().resolve()
+        if planned.is_relative_to(self.config.run_root) and any(
+            record.folder == str(planned) for record in job_registry().jobs()
+        ):
+            return planned
+        resolved = self.config.confine(folder)
+        if not RunStore(resolved).exists:
+            raise AccessError("this folder holds no run", path=folder, expected="run.json")
+        return resolved
 
     def _on_reading(self, reading: Reading) -> None:
         request, n_frames = reading.request, len(reading.frames)
@@ -110,6 +128,8 @@ class Session(param.Parameterized):
             )
         self.pattern = request.pattern
         self.open_frames(reading.folder, list(reading.frames))
+        if reading.folder == str(self.config.demo_folder) and not self.run_folder:
+            self.run_folder = open_demo_run(self.config)
         self._check_box()
 
     def _on_reader_error(self, text: str) -> None:

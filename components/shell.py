@@ -108,9 +108,10 @@ class Shell:
             busy_indicator=None,
         )
         # Every callback would set the page's `busy` twice, and with each Panel walks through all
-        # models of the page: half of the server's time. Pictures show their own work.
+        # models of the page: half of the server's time. Pictures show their own work. A plain
+        # False would leave the link to the state of the whole server, which would keep this page.
         with edit_readonly(view):
-            view.busy = False
+            view.busy = pn.rx(False)
         view.param.watch(lambda event: setattr(self.theme, "dark", event.new), "dark_theme")
         if wants_dark(pn.state.cookies):
             view.dark_theme = True
@@ -164,15 +165,17 @@ class Shell:
 
     def on_key(self, key: str) -> None:
         """React to a key: frame steps and help here, the rest on the page."""
-        if key in FRAME_STEPS:
-            self.session.step_frame(FRAME_STEPS[key])
-        elif key in ("Home", "End"):
-            n = len(self.session.frames)
-            self.session.step_frame(-n if key == "Home" else n)
-        elif key == "?":
+        page = self.pages.get(self._shown)
+        if key == "?":
             self.open_help()
-        elif self._shown in self.pages:
-            self.pages[self._shown].on_key(key)
+        elif page is None:
+            return
+        elif key in FRAME_STEPS:
+            page.step_frame(FRAME_STEPS[key])
+        elif key in ("Home", "End"):
+            page.step_frame(-page.n_frames if key == "Home" else page.n_frames)
+        else:
+            page.on_key(key)
 
     def open_help(self) -> None:
         """Show the help of the page."""
@@ -266,9 +269,25 @@ def report_exception(error: BaseException) -> None:
         pn.state.notifications.error(describe_error(error), duration=0)
 
 
+def forget_views(context: Any) -> None:
+    """Let go of what Panel keeps of a closed tab, with which all of its models would stay.
+
+    Parameters
+    ----------
+    context : bokeh.application.application.SessionContext
+        As handed to what `panel.state.on_session_destroyed` registers.
+    """
+    # Panel 1.9 forgets the roots that it serves, but not the area of the notifications.
+    views, document = pn.state._views, context._document
+    for key in [key for key, (_, _, owner, _) in views.items() if owner is document]:
+        del views[key]
+
+
 def build() -> Any:
     """Build the application for the session that Panel is serving."""
     pn.extension(*EXTENSIONS, notifications=True, exception_handler=report_exception)
+    if in_session():
+        pn.state.on_session_destroyed(forget_views)
     arguments = pn.state.session_args or {}
     search = "?" + urlencode({key: values[-1] for key, values in arguments.items() if values})
     shell = Shell(search=search)

@@ -31,5 +31,14 @@ PAGES = (
     PageEntry("header", "Header", "image_search", "components.pages.header", "HeaderPage"),
     PageEntry("range", "Data range", "contrast", "components.pages.data_range", "DataRangePage"),
     PageEntry("sift", "SIFT", "scatter_plot", "components.pages.sift", "SiftPage"),
+    PageEntry(
+        "registration",
+        "Registration",
+        "route",
+        "components.pages.registration",
+        "RegistrationPage",
+    ),
+    PageEntry("quality", "Quality", "insights", "components.pages.quality", "QualityPage"),
+    PageEntry("stack", "Stack", "layers", "components.pages.stack", "StackPage"),
 )
 """Pages of the navigation."""

@@ -55,6 +55,15 @@ class Page(pn.viewable.Viewer):  # type: ignore[misc]
     def on_key(self, key: str) -> None:
         """React to a key that the shell does not use itself."""
 
+    @property
+    def n_frames(self) -> int:
+        """How many frames the keys Home and End go over."""
+        return len(self.session.frames)
+
+    def step_frame(self, step: int) -> None:
+        """Move the frame under the cursor, staying inside of what the page shows."""
+        self.session.step_frame(step)
+
     def assemble(self) -> Iterator[None]:
         """Fill `layout` piece by piece, so that the server can answer others in between.
 

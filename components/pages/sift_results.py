@@ -20,8 +20,8 @@ tr.head td { font-weight: 600; border-bottom: none; padding-top: 5px; }
 
 
 NOTE = (
-    "Matches pass the ratio test; inliers may be more, since matches that agree with the "
-    "transform are added. * kept from before, time as it was then."
+    "Matches pass the ratio test. Key points that missed it (up to the grow ratio) but agree with "
+    "the transform are added. * kept from before, time as it was then."
 )
 
 
@@ -40,14 +40,25 @@ def grouped(value: int) -> str:
     return f"{value:,}".replace(",", "\u2009")
 
 
+def inliers_of_the_ratio_test(trial: PairTrial) -> int:
+    """Return how many of the matches that passed Lowe's test agree with the transform."""
+    if not trial.n_matches:
+        return 0
+    ratio = trial.matches.ratio
+    last = np.partition(ratio, trial.n_matches - 1)[trial.n_matches - 1]
+    return int(np.count_nonzero(trial.inliers & (ratio <= last)))
+
+
 def number_rows(trial: PairTrial) -> list[tuple[str, str, str]]:
     """Return (name, value, unit) of the numbers of a trial."""
-    e = trial.estimate
+    e, kept = trial.estimate, inliers_of_the_ratio_test(trial)
     return [
         ("Key points, first", grouped(len(trial.first_points)), ""),
         ("Key points, second", grouped(len(trial.second_points)), ""),
         ("Matches", grouped(trial.n_matches), ""),
-        ("Inliers", grouped(trial.n_inliers), ""),
+        ("− outliers", grouped(trial.n_matches - kept), ""),
+        ("+ added by agreement", grouped(trial.n_inliers - kept), ""),
+        ("= inliers", grouped(trial.n_inliers), ""),
         ("Mean error", significant(e.error_abs_mean), "px"),
         ("FWHM x", significant(e.fwhm_x), "px"),
         ("FWHM y", significant(e.fwhm_y), "px"),

@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,9 +21,14 @@ from fibsem_dash.io.bdv import BDV_TYPES, OFFSET, TYPE, VOXEL, cells_path, resto
 from fibsem_dash.io.bdv_xml import read_bdv_voxel_size
 from fibsem_dash.io.pyramid import Triple
 from fibsem_dash.io.slabs import SlabCache
-from fibsem_dash.io.stack import slice_index
+from fibsem_dash.io.stack import PartLevel, slice_index
 
 LARGEST_SLICE_BYTES = 2**34
+
+
+def _triple(values: Any) -> Triple:
+    z, y, x = (int(n) for n in values)
+    return z, y, x
 
 
 @contextlib.contextmanager
@@ -150,6 +156,26 @@ class BdvStack:
     def _read(self, first: int, stop: int) -> NDArray[Any]:
         with _hdf5_errors(self.path):
             return restore(self._cells[first:stop], self.dtype, self.offset)
+
+    @cached_property
+    def part_levels(self) -> tuple[PartLevel, ...]:
+        """Shape, factors and chunk (z, y, x) of each level."""
+        levels: list[PartLevel] = []
+        with _hdf5_errors(self.path):
+            for number, factors in enumerate(self.factors):
+                cells = self._file.get(cells_path(number))
+                if cells is None or getattr(cells, "ndim", 0) != 3 or min(cells.shape) < 1:
+                    break
+                levels.append((_triple(cells.shape), factors, _triple(cells.chunks or cells.shape)))
+        return tuple(levels) or ((self.shape, (1, 1, 1), self.chunk_shape),)
+
+    def read_part(self, z: slice, y: slice, x: slice, level: int = 0) -> NDArray[Any]:
+        """Voxels (z, y, x) of a part of a level, without steps."""
+        if not self._file:
+            raise ValueError("the stack is closed")
+        with _hdf5_errors(self.path):
+            cells = self._file[cells_path(level)]
+            return restore(cells[z, y, x], self.dtype, self.offset)
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -26,7 +26,7 @@ from fibsem_dash.io.mrc_header import (
     set_labels,
     voxel_size_nm_of,
 )
-from fibsem_dash.io.stack import held_bytes, slice_index
+from fibsem_dash.io.stack import PartLevel, held_bytes, slice_index
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,15 @@ class MrcStack:
     def __getitem__(self, index: int) -> NDArray[Any]:
         """Image of a slice, (y, x), a contiguous copy in native byte order."""
         return np.array(self.array[slice_index(index, len(self))], dtype=self.dtype, order="C")
+
+    @property
+    def part_levels(self) -> tuple[PartLevel, ...]:
+        """The only level: shape, factors, and no chunk."""
+        return ((self.shape, (1, 1, 1), None),)
+
+    def read_part(self, z: slice, y: slice, x: slice, level: int = 0) -> NDArray[Any]:
+        """Voxels (z, y, x) of a part, a contiguous copy in native byte order."""
+        return np.array(self.array[z, y, x], dtype=self.dtype, order="C")
 
     def close(self) -> None:
         """Let go of the file; may be called more than once."""

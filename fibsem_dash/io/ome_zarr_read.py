@@ -7,7 +7,8 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,11 +22,16 @@ from fibsem_dash.io.ome_metadata import Description, read_description
 from fibsem_dash.io.ome_zarr import open_array
 from fibsem_dash.io.pyramid import Triple
 from fibsem_dash.io.slabs import SlabCache
-from fibsem_dash.io.stack import slice_index
+from fibsem_dash.io.stack import PartLevel, slice_index
 
 LARGEST_CHUNK_BYTES = 2**32
 LARGEST_SLICE_BYTES = 2**34
 _LARGEST_METADATA = 2**24
+
+
+def _triple(values: Iterable[Any]) -> Triple:
+    z, y, x = (int(n) for n in values)
+    return z, y, x
 
 
 @contextlib.contextmanager
@@ -153,6 +159,39 @@ class OmeZarrStack:
                     raise FormatError(
                         "A part of the Zarr folder is empty", path=file, remedy="Copy it again"
                     )
+
+    @cached_property
+    def _arrays(self) -> tuple[Any, ...]:
+        """Arrays of the pyramid's levels, those that fit to the first."""
+        arrays = [self._array]
+        for name in self.levels[1:]:
+            with zarr_errors(self.path):
+                array = open_array(self.path / name, "r")
+            same = len(array.shape) == len(self._array.shape) and array.dtype == self._array.dtype
+            if not same or min(array.shape) < 1 or array.shape[-3:] == arrays[-1].shape[-3:]:
+                break
+            arrays.append(array)
+        return tuple(arrays)
+
+    @cached_property
+    def part_levels(self) -> tuple[PartLevel, ...]:
+        """Shape, factors and chunk (z, y, x) of each level."""
+        levels: list[PartLevel] = []
+        for array in self._arrays:
+            shape = _triple(array.shape[-3:])
+            factors = _triple(max(round(a / b), 1) for a, b in zip(self.shape, shape, strict=True))
+            levels.append((shape, factors, _triple(array.chunks[-3:])))
+        return tuple(levels)
+
+    def read_part(self, z: slice, y: slice, x: slice, level: int = 0) -> NDArray[Any]:
+        """Voxels (z, y, x) of a part of a level, without steps."""
+        if self._closed:
+            raise ValueError("the stack is closed")
+        with zarr_errors(self.path):
+            if level == 0:
+                self._check_files(z.start, z.stop)
+            lead = (0,) * self._extra
+            return np.asarray(self._arrays[level][(*lead, z, y, x)], dtype=self.dtype)
 
     def __len__(self) -> int:
         return self.shape[0]

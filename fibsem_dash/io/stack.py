@@ -10,6 +10,10 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+Triple = tuple[int, int, int]
+PartLevel = tuple[Triple, Triple, Triple | None]
+"""Shape, factors and chunk (z, y, x) of a level."""
+
 
 @runtime_checkable
 class Stack(Protocol):
@@ -44,6 +48,25 @@ class Stack(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+@runtime_checkable
+class PartReader(Protocol):
+    """A stack that reads parts of slices without the rest of them.
+
+    Attributes
+    ----------
+    part_levels : tuple of (shape, factors, chunk)
+        For each level of its pyramid, level 0 first: shape (z, y, x), voxels of level 0 per voxel
+        (z, y, x), and voxels (z, y, x) that are decoded together, None where there is no need to.
+    """
+
+    @property
+    def part_levels(self) -> tuple[PartLevel, ...]:
+        """Levels of the pyramid, the largest first."""
+
+    def read_part(self, z: slice, y: slice, x: slice, level: int = 0) -> NDArray[Any]:
+        """Voxels (z, y, x) of a part, native byte order; steps are 1 in chunked stacks."""
 
 
 def slice_index(index: int, length: int) -> int:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fibsem_dash.errors import FormatError, ParameterError
 from fibsem_dash.io.atomic import reading
-from fibsem_dash.io.stack import Stack, slice_index
+from fibsem_dash.io.stack import PartLevel, Stack, slice_index
 from fibsem_dash.io.tif_stack import TifStack
 
 _SUFFIXES = (".tif", ".tiff")
@@ -126,6 +126,23 @@ class TifFolder(_Sequence):
             self._check_single(stack)
             self._compare(stack, stack.path)
             return stack[0]
+
+    @property
+    def part_levels(self) -> tuple[PartLevel, ...]:
+        """The only level: shape, factors, and no chunk."""
+        return ((self.shape, (1, 1, 1), None),)
+
+    def read_part(self, z: slice, y: slice, x: slice, level: int = 0) -> NDArray[Any]:
+        """Voxels (z, y, x) of a part; of plain files only these are read."""
+        if self._closed:
+            raise ValueError("the stack is closed")
+        images = []
+        for name in self.names[z]:
+            with TifStack(self.path / name) as stack:
+                self._check_single(stack)
+                self._compare(stack, stack.path)
+                images.append(stack.read_part(slice(0, 1), y, x)[0])
+        return np.stack(images)
 
 
 class JoinedStack(_Sequence):

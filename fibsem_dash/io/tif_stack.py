@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from fibsem_dash.errors import FormatError
-from fibsem_dash.io.stack import slice_index
+from fibsem_dash.io.stack import PartLevel, slice_index
 from fibsem_dash.io.tif import check_page, check_size, resolution_nm, tiff_errors
 
 _NM_PER_WORD = {"nm": 1.0, "um": 1e3, "µm": 1e3, "micron": 1e3, "mm": 1e6, "\\u00B5m": 1e3}
@@ -135,6 +135,17 @@ class TifStack:
                 remedy="Save all pages with one size",
             )
         return np.ascontiguousarray(image, dtype=self.dtype)
+
+    @property
+    def part_levels(self) -> tuple[PartLevel, ...]:
+        """The only level: shape, factors, and no chunk."""
+        return ((self.shape, (1, 1, 1), None),)
+
+    def read_part(self, z: slice, y: slice, x: slice, level: int = 0) -> NDArray[Any]:
+        """Voxels (z, y, x) of a part, a contiguous copy; pages are decoded unless mapped."""
+        if self._block is not None:
+            return np.array(self._block[z, y, x], dtype=self.dtype, order="C")
+        return np.stack([self[k][y, x] for k in range(*z.indices(len(self)))])
 
     def close(self) -> None:
         """Close the file; may be called more than once."""

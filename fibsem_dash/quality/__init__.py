@@ -11,6 +11,7 @@ from fibsem_dash.quality.gates import (
 )
 from fibsem_dash.quality.metrics import METRICS, Metric
 from fibsem_dash.quality.pair_view import PairView, pair_view
+from fibsem_dash.quality.run_stack import find_run_stack
 from fibsem_dash.quality.sample_region import RegionMatch, match_sample_region
 from fibsem_dash.quality.statistics import MetricStatistics, summarise
 from fibsem_dash.quality.tables import QualityTable, find_quality_file, read_quality_table
@@ -30,6 +31,7 @@ __all__ = [
     "check_gates",
     "compare_tables",
     "find_quality_file",
+    "find_run_stack",
     "match_sample_region",
     "pair_view",
     "parse_gates",

@@ -28,6 +28,13 @@ TELEMETRY: dict[str, tuple[str, float]] = {
 }
 """Columns of frames.csv with the header field they come from and its factor."""
 
+STAGE: dict[str, tuple[str, float]] = {
+    "stage_x_mm": ("StageX", 1.0),
+    "stage_y_mm": ("StageY", 1.0),
+    "stage_z_mm": ("StageZ", 1.0),
+}
+"""Telemetry that is looked at but not part of frames.csv: field and factor by column."""
+
 FOV_COLUMNS = ("fov_centre_x_px", "fov_centre_y_px")
 """Columns of frames.csv with the centre of the field of view."""
 
@@ -160,7 +167,8 @@ def inspect_frame(index: int, path: str) -> FrameInfo:
         return FrameInfo(index, path, _identity_or_zero(path), reason)
     header = frame.header
     telemetry = {
-        column: factor * _number(header.get(name)) for column, (name, factor) in TELEMETRY.items()
+        column: factor * _number(header.get(name))
+        for column, (name, factor) in (TELEMETRY | STAGE).items()
     }
     for column, name, size in zip(
         FOV_COLUMNS, ("FirstPixelX", "FirstPixelY"), frame.shape[::-1], strict=True

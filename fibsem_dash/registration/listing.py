@@ -19,6 +19,7 @@ from fibsem_dash.errors import AccessError, FibsemDashError, RunError
 from fibsem_dash.io import open_frame
 from fibsem_dash.registration.frames import (
     FOV_COLUMNS,
+    STAGE,
     TELEMETRY,
     FrameInfo,
     exclude_odd_frames,
@@ -275,7 +276,7 @@ def telemetry(frames: Sequence[FrameInfo]) -> dict[str, npt.NDArray[np.float64]]
     """
     columns = {
         name: np.array([frame.telemetry.get(name, np.nan) for frame in frames], np.float64)
-        for name in (*TELEMETRY, *FOV_COLUMNS)
+        for name in (*TELEMETRY, *FOV_COLUMNS, *STAGE)
     }
     times = file_times_s(frames)
     columns["time_between_frames_s"] = np.diff(times, prepend=np.nan)

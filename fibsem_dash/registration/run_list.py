@@ -22,7 +22,8 @@ class RunInfo:
     folder : str
         The folder.
     state : str
-        "done", "running", "failed", ... as recorded; "unreadable" when the record cannot be read.
+        "done", "running", "failed", ... as recorded; "interrupted" when it says "running" and no
+        process works there; "unreadable" when the record cannot be read.
     created, finished : str
         ISO 8601 in UTC; empty when it did not happen.
     n_frames : int
@@ -50,14 +51,22 @@ def list_runs(root: str | os.PathLike[str]) -> list[RunInfo]:
 
 
 def _info(folder: str) -> RunInfo:
+    store = RunStore(folder)
     try:
-        record = RunStore(folder).read()
+        record = store.read()
+        interrupted = record.get("state") == "running" and not store.is_held
+        if interrupted:
+            # It may have ended between the two looks; then it says so now.
+            record = store.read()
     except FibsemDashError:
         return RunInfo(folder, "unreadable")
+    state = str(record.get("state", ""))
+    if interrupted and state == "running":
+        state = "interrupted"
     inputs = record.get("input")
     return RunInfo(
         folder=folder,
-        state=str(record.get("state", "")),
+        state=state,
         created=str(record.get("created") or ""),
         finished=str(record.get("finished") or ""),
         n_frames=len(inputs) if isinstance(inputs, list) else 0,

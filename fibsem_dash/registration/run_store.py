@@ -169,16 +169,40 @@ class RunStore:
             with contextlib.suppress(OSError):
                 path.unlink()
 
-    def _remove_stale_lock(self, path: Path) -> None:
+    @property
+    def is_held(self) -> bool:
+        """Whether a process works in the folder; one of another machine is believed."""
+        try:
+            return self._lock_holder()[1]
+        except FileNotFoundError:
+            return False
+
+    def _lock_holder(self) -> tuple[dict[str, Any] | None, bool]:
+        """Return what the lock says of its holder, and whether that is alive.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no lock.
+        """
+        path = self.file("run.lock")
         try:
             holder = json.loads(path.read_text())
             alive = holder["host"] != socket.gethostname() or _is_alive(
                 int(holder["pid"]), float(holder["started"])
             )
         except FileNotFoundError:
-            return
+            raise
         except (OSError, ValueError, KeyError, TypeError):
-            holder, alive = None, _is_young(path)
+            return None, _is_young(path)
+        return holder, alive
+
+    def _remove_stale_lock(self, path: Path) -> None:
+        try:
+            holder, alive = self._lock_holder()
+        except FileNotFoundError:
+            # Gone by now; what may be there next is not ours to remove.
+            return
         if alive:
             known = "process {pid} on {host} since {since}".format(**holder) if holder else None
             raise RunError(

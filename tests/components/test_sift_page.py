@@ -11,7 +11,7 @@ import yaml
 
 from components.config import ServerConfig
 from components.pages.sift import SiftPage, run_trial
-from components.pages.sift_results import results_html, significant
+from components.pages.sift_results import number_rows, results_html, significant
 from components.pages.sift_settings import PRESETS, settings_from_yaml, settings_yaml
 from components.plots.matches import match_columns
 from components.plots.residuals import histogram_columns, round_length, vector_columns
@@ -380,3 +380,14 @@ def test_arrows_have_one_scale(page):
     factor = (scale["x1"][0] - scale["x0"][0]) / unit
     assert arrows["x1"] - arrows["x0"] == pytest.approx(factor * arrows["dx"], rel=1e-6)
     assert "<script" not in results_html(trial)
+
+
+def test_the_counts_of_matches_add_up(page):
+    trial = page.work.result.trial
+    counts = {name: int(value.replace("\u2009", "")) for name, value, _ in number_rows(trial)[2:6]}
+    matches, outliers, added, inliers = counts.values()
+    assert inliers == trial.n_inliers > 0
+    assert matches - outliers + added == inliers
+    passed = trial.matches.below(page.tuned.params.matching.lowe_ratio)
+    assert matches == passed.sum()
+    assert outliers == (passed & ~trial.inliers).sum()

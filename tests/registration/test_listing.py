@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fibsem_dash.errors import AccessError
+from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.frames import FrameInfo, inspect_batch
 from fibsem_dash.registration.listing import (
     frame_numbers,
@@ -16,6 +20,8 @@ from fibsem_dash.registration.listing import (
     telemetry,
 )
 from fibsem_dash.registration.run_list import list_runs
+from fibsem_dash.registration.run_store import RunStore
+from fibsem_dash.registration.tables import frames_table
 
 
 def info(index: int, name: str, shape: tuple[int, int] = (4, 5), reason: str = "") -> FrameInfo:
@@ -78,13 +84,30 @@ def test_orders_and_folders_below(tmp_path: Path) -> None:
 def test_runs_are_listed_with_what_their_records_say(tmp_path: Path) -> None:
     for name, text in (
         ("old", '{"schema_version": 1, "state": "done", "created": "2025", "input": [1, 2]}'),
-        ("deep/new", '{"schema_version": 1, "state": "running", "created": "2026"}'),
+        ("deep/new", '{"schema_version": 1, "state": "running", "created": "2027"}'),
+        ("killed", '{"schema_version": 1, "state": "running", "created": "2026"}'),
         ("bad", "{"),
     ):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "run.json").write_text(text)
-    runs = list_runs(tmp_path)
-    assert [Path(run.folder).name for run in runs] == ["new", "old", "bad"]
-    assert [run.state for run in runs] == ["running", "done", "unreadable"]
-    assert runs[1].n_frames == 2
+    (tmp_path / "killed" / "run.lock").write_text(
+        json.dumps({"pid": 2**22 + 1, "host": socket.gethostname(), "since": "", "started": 1.0})
+    )
+    with RunStore(tmp_path / "deep" / "new").lock():
+        runs = list_runs(tmp_path)
+    assert [Path(run.folder).name for run in runs] == ["new", "killed", "old", "bad"]
+    assert [run.state for run in runs] == ["running", "interrupted", "done", "unreadable"]
+    assert runs[2].n_frames == 2
     assert list_runs(tmp_path / "absent") == []
+
+
+def test_the_stage_is_part_of_the_telemetry_but_not_of_the_table(tmp_path: Path) -> None:
+    write_phantom(tmp_path / "stack", frames=1, size=64)
+    path = next((tmp_path / "stack").glob("*.dat"))
+    with path.open("r+b") as file:
+        file.seek(534)
+        file.write(struct.pack(">3f", 1.5, -2.5, 3.5))
+    frames = inspect_batch([(0, str(path))])
+    columns = telemetry(frames)
+    assert [columns[f"stage_{axis}_mm"][0] for axis in "xyz"] == [1.5, -2.5, 3.5]
+    assert not [name for name in frames_table(frames, None, {}) if name.startswith("stage")]

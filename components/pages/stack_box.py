@@ -1,0 +1,386 @@
+"""The evaluation box of the Stack page: drawn and in numbers, fixed or sliding, previewed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import cv2
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import param
+from bokeh.events import SelectionGeometry
+from bokeh.models import BoxAnnotation, BoxSelectTool, ColumnDataSource
+
+from components.locked import when_locked
+from components.pages.stack_planes import StackPlanes
+from components.pages.stack_volume import Volume
+from components.session import Session
+from components.widgets.facts import PlainText
+from components.work import LatestWork
+from fibsem_dash.registration.boxes import box_bounds
+
+Box = tuple[int, int, int, int]
+NO_BOX: Box = (0, 0, 0, 0)
+START, STOP = "#F0E442", "#56B4E9"
+"""Yellow: the box, at the first slice where it slides; sky blue: where it arrives."""
+
+FIELDS = ("Top", "Height", "Left", "Width")
+THUMBNAIL_PX = 200
+
+
+@dataclass(frozen=True)
+class PreviewRequest:
+    """Thumbnails that are wanted."""
+
+    volume: Volume
+    box: Box
+    stop: Box | None
+    n: int
+    inside: bool
+    low: float
+    high: float
+    inverted: bool
+
+
+def preview_html(request: PreviewRequest, wanted: Callable[[], bool] = lambda: True) -> str:
+    """Return slices spread over the stack with the outline of the box, or what lies in it.
+
+    Parameters
+    ----------
+    request : PreviewRequest
+        Stack, box and contrast.
+    wanted : callable
+        Whether it is still asked for.
+    """
+    n, height, width = request.volume.shape
+    bounds = box_bounds(n, (height, width), request.box, stop_box=request.stop)
+    cells = []
+    for k in np.unique(np.rint(np.linspace(0, n - 1, min(request.n, n))).astype(int)):
+        if not wanted():
+            return ""
+        xi, xa, yi, ya = (int(v) for v in bounds[k])
+        region = (yi, ya, xi, xa) if request.inside else (0, height, 0, width)
+        plane = request.volume.reader.read("z", int(k), region, THUMBNAIL_PX)
+        span = max(request.high - request.low, 1e-9)
+        grey = np.clip((plane.image.astype(np.float32) - request.low) / span * 255, 0, 255)
+        grey = np.nan_to_num(255 - grey if request.inverted else grey).astype(np.uint8)
+        picture = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+        if not request.inside:
+            sy, sx = picture.shape[0] / height, picture.shape[1] / width
+            corners = (int(xi * sx), int(yi * sy)), (int(xa * sx) - 1, int(ya * sy) - 1)
+            cv2.rectangle(picture, *corners, (0, 0, 0), 3)
+            cv2.rectangle(picture, *corners, (0x42, 0xE4, 0xF0), 1)
+        data = base64.b64encode(cv2.imencode(".png", picture)[1].tobytes()).decode()
+        title = escape(f"Slice {k}: columns {xi} to {xa}, rows {yi} to {ya}")
+        cells.append(
+            f'<figure><img src="data:image/png;base64,{data}" alt="{title}" title="{title}">'
+            f"<figcaption>Slice {k}</figcaption></figure>"
+        )
+    return f'<div class="strip">{"".join(cells)}</div>'
+
+
+STRIP_STYLE = """
+.strip { display: flex; gap: 8px; overflow-x: auto; height: 100%; }
+figure { margin: 0; flex: 1 1 0; min-width: 70px; max-width: 240px; display: flex;
+  flex-direction: column; align-items: center; height: 100%; min-height: 0; }
+img { max-width: 100%; max-height: calc(100% - 18px); object-fit: contain; min-height: 0; }
+figcaption { font: 11px Roboto, sans-serif; opacity: 0.8;
+  color: var(--mui-palette-text-primary, inherit); }
+"""
+
+
+class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
+    """Numbers and pictures of the evaluation box, linked with the session's box.
+
+    Parameters
+    ----------
+    session : Session
+        Its box.
+    planes : StackPlanes
+        Where it is drawn.
+    """
+
+    use_box = param.Boolean(
+        False, label="Show the box", doc="Draw the box on XY (b); drag its edges or its inside"
+    )
+    sliding = param.Boolean(
+        False, label="Sliding", doc="The box moves evenly from the first slice to the last"
+    )
+    stop = param.Tuple(NO_BOX, doc="Where the box arrives, [top, height, left, width], px")
+    previewed = param.Boolean(
+        False, label="Preview over slices", doc="Show slices spread over the stack with the box"
+    )
+
+    def __init__(self, session: Session, planes: StackPlanes, width: int, **values: Any) -> None:
+        super().__init__(**values)
+        self.session, self.planes, self.width = session, planes, width
+        self._filling = False
+        self.preview_work = LatestWork(
+            lambda request: preview_html(request, lambda: request is self._asked)
+        )
+        self._asked: PreviewRequest | None = None
+        self._draw()
+        self._make_fields()
+        view = planes.views["z"]
+        view.param.watch(self._on_drawn, "box")
+        view.param.watch(lambda *_e: self.preview(), ["low", "high", "inverted"])
+        session.param.watch(lambda *_e: self.update(), "box")
+        self.param.watch(lambda *_e: self.update(), ["use_box", "sliding", "stop"])
+        self.param.watch(lambda *_e: self.preview(), "previewed")
+        self.preview_work.param.watch(self._on_preview, ["done_count", "error"])
+        self.update()
+
+    def _draw(self) -> None:
+        view = self.planes.views["z"]
+        self.stop_mark = BoxAnnotation(
+            visible=False, editable=True, resizable="none", line_color=STOP, line_width=2,
+            line_dash="dashed", fill_alpha=0.0,
+        )  # fmt: skip
+        for edge in ("left", "top"):
+            self.stop_mark.on_change(edge, self._on_stop_moved)
+        view.figure.add_layout(self.stop_mark)
+        self.tool = BoxSelectTool(description="Draw the evaluation box (b)", persistent=False)
+        view.figure.add_tools(self.tool)
+        view.figure.on_event(SelectionGeometry, self._on_geometry)
+        self.paths: dict[str, ColumnDataSource] = {}
+        for axis in ("y", "x"):
+            source = ColumnDataSource({"x": [], "y": []})
+            self.planes.views[axis].figure.patch(
+                "x", "y", source=source, line_color=START, line_width=1.5, fill_color=START,
+                fill_alpha=0.06,
+            )  # fmt: skip
+            self.paths[axis] = source
+
+    def _make_fields(self) -> None:
+        def number(label: str, what: str) -> Any:
+            return pmui.IntInput(
+                label=label, start=0, value=0, width=self.width // 4 - 8, size="small",
+                margin=(4, 3), description=what,
+            )  # fmt: skip
+
+        words = ("First row", "Rows; 0 reaches to the edge", "First column",
+                 "Columns; 0 reaches to the edge")  # fmt: skip
+        self.numbers = [number(*pair) for pair in zip(FIELDS, words, strict=True)]
+        self.stop_numbers = [
+            number("Top", "First row in the last slice"),
+            number("Left", "First column in the last slice"),
+        ]
+        for field in self.numbers:
+            field.param.watch(lambda *_e: self._on_numbers(), "value")
+        for field in self.stop_numbers:
+            field.param.watch(lambda *_e: self._on_stop_numbers(), "value")
+        switch = {"size": "small", "margin": (2, 4)}
+        self.stop_row = pn.Row(
+            PlainText("In the last slice", margin=(12, 6), width=110, sizing_mode="fixed"),
+            *self.stop_numbers, margin=0, visible=False,
+        )  # fmt: skip
+        self.clear_button = pmui.Button(
+            label="No box", icon="clear", size="small", variant="text", margin=(2, 4)
+        )
+        self.clear_button.on_click(lambda _event: self.clear())
+        self.draw_button = pmui.Button(
+            label="Draw", icon="highlight_alt", size="small", variant="text", margin=(2, 4),
+            description="Then drag over XY",
+        )  # fmt: skip
+        self.draw_button.on_click(lambda _event: when_locked(self.begin_drawing))
+        self.n_slices = pmui.IntInput(
+            label="Slices", value=5, start=1, end=12, width=80, size="small", margin=(4, 4)
+        )
+        self.inside = pmui.Checkbox(label="Inside only", value=False, size="small", margin=(8, 4))
+        for widget in (self.n_slices, self.inside):
+            widget.param.watch(lambda *_e: self.preview(), "value")
+        self.options = pn.Row(self.n_slices, self.inside, margin=0, visible=False)
+        self.fields = pn.Column(
+            pn.Row(
+                pmui.Switch.from_param(self.param.use_box, **switch), self.draw_button,
+                self.clear_button, margin=0,
+            ),
+            pn.Row(*self.numbers, margin=0),
+            pmui.Switch.from_param(self.param.sliding, **switch),
+            self.stop_row,
+            pmui.Switch.from_param(self.param.previewed, **switch),
+            self.options,
+            margin=0,
+        )  # fmt: skip
+        self.strip = pn.pane.HTML(
+            "", stylesheets=[STRIP_STYLE], sizing_mode="stretch_width", height=150, margin=(2, 8),
+            visible=False,
+        )  # fmt: skip
+
+    # One value in three forms
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a slice."""
+        volume = self.planes.volume
+        return (volume.shape[1], volume.shape[2]) if volume else (1, 1)
+
+    def full(self, box: Box) -> Box:
+        """Return a box with its height and width written out."""
+        rows, columns = self.shape
+        top, height, left, width = box
+        return top, height or max(rows - top, 1), left, width or max(columns - left, 1)
+
+    def clamped(self, box: Box) -> Box:
+        """Return a box moved and cut so that it lies on the slices."""
+        rows, columns = self.shape
+        top, height, left, width = (max(int(v), 0) for v in box)
+        top, left = min(top, rows - 1), min(left, columns - 1)
+        return top, min(height, rows - top), left, min(width, columns - left)
+
+    def update(self) -> None:
+        """Show the session's box everywhere."""
+        box = self.session.box
+        if self.planes.volume is not None and any(box) and self.clamped(box) != box:
+            self.session.box = self.clamped(box)
+            return
+        self._filling = True
+        try:
+            for field, value in zip(self.numbers, box, strict=True):
+                field.value = value
+            for field, value in zip(self.stop_numbers, (self.stop[0], self.stop[2]), strict=True):
+                field.value = value
+        finally:
+            self._filling = False
+        when_locked(self._update_pictures)
+        self.stop_row.visible = self.sliding
+        self.preview()
+
+    def _update_pictures(self) -> None:
+        view = self.planes.views["z"]
+        visible = self.use_box and self.planes.volume is not None
+        self._filling = True
+        try:
+            view.box = self.session.box
+            # The picture that was there before may have had other voxels.
+            view._place_box()
+            view._box.visible = visible
+            dy, dx = view.edges
+            _, height, _, width = self.full(self.session.box)
+            top, left = self.stop[0], self.stop[2]
+            self.stop_mark.update(
+                left=(left - 0.5) * dx, right=(left + width - 0.5) * dx,
+                top=(top - 0.5) * dy, bottom=(top + height - 0.5) * dy,
+                visible=visible and self.sliding,
+            )  # fmt: skip
+        finally:
+            self._filling = False
+        self._draw_paths(visible)
+
+    def _draw_paths(self, visible: bool) -> None:
+        volume = self.planes.volume
+        for axis, start, size in (("y", 2, 3), ("x", 0, 1)):
+            if not visible or volume is None:
+                self.paths[axis].data = {"x": [], "y": []}
+                continue
+            z, y, x = self.planes.edges
+            edge = x if axis == "y" else y
+            first = self.full(self.session.box)
+            low = (first[start] - 0.5) * edge
+            end = (self.stop[start] - 0.5) * edge if self.sliding else low
+            length = first[size] * edge
+            across = [low, low + length, end + length, end]
+            last = (volume.shape[0] - 0.5) * z
+            along = [-0.5 * z, -0.5 * z, last, last]
+            pair = (across, along) if axis == "y" else (along, across)
+            self.paths[axis].data = {"x": pair[0], "y": pair[1]}
+
+    def _on_numbers(self) -> None:
+        if not self._filling and all(field.value is not None for field in self.numbers):
+            self._take(tuple(int(field.value) for field in self.numbers))
+
+    def _on_stop_numbers(self) -> None:
+        if self._filling or any(field.value is None for field in self.stop_numbers):
+            return
+        _, height, _, width = self.session.box
+        top, left = (int(field.value) for field in self.stop_numbers)
+        wanted = self._stop_at(top, left)
+        if wanted == self.stop:
+            self.update()
+        self.stop = wanted
+        del height, width
+
+    def _stop_at(self, top: int, left: int) -> Box:
+        rows, columns = self.shape
+        _, height, _, width = self.full(self.session.box)
+        top, left = (
+            min(max(top, 0), max(rows - height, 0)),
+            min(max(left, 0), max(columns - width, 0)),
+        )
+        return top, self.session.box[1], left, self.session.box[3]
+
+    def _take(self, box: Any) -> None:
+        box = self.clamped(box)
+        if box == self.session.box:
+            self.update()
+            return
+        self.session.box = box
+        if self.sliding:
+            self.stop = self._stop_at(self.stop[0], self.stop[2])
+
+    def _on_drawn(self, event: Any) -> None:
+        if not self._filling:
+            self._take(event.new)
+
+    def _on_stop_moved(self, _name: str, _old: Any, _new: Any) -> None:
+        edges = (self.stop_mark.left, self.stop_mark.top)
+        if self._filling or not all(isinstance(e, (int, float)) for e in edges):
+            return
+        dy, dx = self.planes.views["z"].edges
+        self.stop = self._stop_at(round(edges[1] / dy + 0.5), round(edges[0] / dx + 0.5))
+
+    def _on_geometry(self, event: Any) -> None:
+        geometry = event.geometry
+        if event.final and geometry.get("type") == "rect":
+            corners = (geometry["x0"], geometry["x1"], geometry["y0"], geometry["y1"])
+            self._take(self.planes.views["z"].box_of(*corners))
+            self.use_box = True
+            toolbar = self.planes.views["z"].figure.toolbar
+            toolbar.active_drag = "auto"
+
+    def begin_drawing(self) -> None:
+        """Let the next drag over XY draw the box."""
+        self.use_box = True
+        self.planes.views["z"].figure.toolbar.active_drag = self.tool
+
+    def toggle(self) -> None:
+        """Show the box and take the box tool, or hide the box (b)."""
+        if self.use_box:
+            self.use_box = False
+        else:
+            when_locked(self.begin_drawing)
+
+    def clear(self) -> None:
+        """Take the whole slice."""
+        self.param.update(stop=NO_BOX, sliding=False, use_box=False)
+        self.session.box = NO_BOX
+
+    # Preview
+
+    def preview(self) -> None:
+        """Draw the strip again."""
+        volume = self.planes.volume
+        shown = self.previewed and volume is not None
+        self.strip.visible = self.options.visible = shown
+        if not shown or volume is None:
+            self._asked = None
+            return
+        view = self.planes.views["z"]
+        self._asked = PreviewRequest(
+            volume, self.session.box, self.stop if self.sliding else None,
+            int(self.n_slices.value or 5), bool(self.inside.value), view.low, view.high,
+            view.inverted,
+        )  # fmt: skip
+        self.preview_work.request(self._asked)
+
+    def _on_preview(self, _event: Any) -> None:
+        error = self.preview_work.error
+        self.strip.object = escape(error) if error else self.preview_work.result or ""
+
+    def __panel__(self) -> Any:
+        return self.fields

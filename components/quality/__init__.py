@@ -1,0 +1,1 @@
+"""What the Quality page compares, apart from how it looks."""

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.config import ServerConfig
+from components.history import ValueHistory
+from components.pages.trend_view import TrendView
+from components.plots.trend_curves import ALL_POINTS, PANELS, panel_values, visible_columns, y_ends
+from components.session import Session
+from fibsem_dash.compute.executor import SerialExecutor
+from fibsem_dash.jobs import JobRegistry
+from fibsem_dash.phantom import write_phantom
+from fibsem_dash.registration.frames import find_frames, inspect_frame
+from fibsem_dash.registration.pipeline import Registration
+from fibsem_dash.registration.trend import compute_trend, read_trend
+from fibsem_dash.settings import ChainSettings, RunSettings
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory) -> Path:
+    """A run of 12 frames, of which one is missing in the middle."""
+    root = tmp_path_factory.mktemp("trend").resolve()
+    folder = write_phantom(root / "data", frames=12, size=160, seed=5).folder
+    settings = dataclasses.replace(RunSettings(), chain=ChainSettings(fit_window=7))
+    Registration(find_frames(folder), root / "runs" / "run", settings, SerialExecutor()).run()
+    return root / "runs" / "run"
+
+
+@pytest.fixture
+def view(run_folder) -> TrendView:
+    root = run_folder.parents[1]
+    session = Session(ServerConfig((root / "data",), root / "runs"))
+    session.open_frames(
+        str(root / "data"),
+        [inspect_frame(i, str(p)) for i, p in enumerate(find_frames(root / "data"))],
+    )
+    session.run_folder = str(run_folder)
+    view = TrendView(session)
+    view.__panel__()
+    view.on_enter()
+    return view
+
+
+def drawn(view: TrendView, figure: str, column: str) -> np.ndarray:
+    return np.asarray(view.plots.figures[figure].source.data[column])
+
+
+def test_the_curves_are_those_of_the_run(view, run_folder):
+    assert view.load.error == view.live.error == ""
+    trend = compute_trend(read_trend(run_folder), ChainSettings(fit_window=7))
+    assert drawn(view, "residual_shift", "x").tolist() == trend.residual[:, 4].tolist()
+    assert np.allclose(drawn(view, "cumulative_scale", "y"), (trend.before_fit[:, 1] - 1) * 1e3)
+    assert drawn(view, "keypoints", "n").tolist() == trend.data.n_keypoints.tolist()
+    assert np.isnan(drawn(view, "error", "error")[0])
+    view.__panel__().get_root()
+
+
+def test_a_control_redraws_the_curves_and_both_planes(view):
+    before = drawn(view, "residual_shift", "x").copy()
+    planes = {axis: plane.shown for axis, plane in view.planes.items()}
+    assert all(p is not None and p.final for p in planes.values())
+    view.controls.model.subtract_linear_x = False
+    after = drawn(view, "residual_shift", "x")
+    assert not np.allclose(before, after)
+    expected = compute_trend(
+        view.loaded.data, ChainSettings(fit_window=7, subtract_linear_x=False)
+    )
+    assert after.tolist() == expected.residual[:, 4].tolist()
+    assert all(view.planes[axis].shown is not planes[axis] for axis in planes)
+    assert view.planes["xz"].shown.image.shape[0] == 12
+
+
+def test_undo_redo_and_reset_bring_settings_and_curves_back(view):
+    first = drawn(view, "residual_scale", "x").tolist()
+    assert view.controls.undo_button.disabled
+    view.controls.model.fit_method = "LF"
+    second = drawn(view, "residual_scale", "x").tolist()
+    view.controls.model.preserve_scales = False
+    third = drawn(view, "residual_scale", "x").tolist()
+    assert first != second != third
+    view.on_key("ctrl-z")
+    assert drawn(view, "residual_scale", "x").tolist() == second
+    view.on_key("ctrl-z")
+    assert drawn(view, "residual_scale", "x").tolist() == first
+    assert view.controls.undo_button.disabled and not view.controls.redo_button.disabled
+    view.on_key("ctrl-y")
+    assert view.controls.model.fit_method == "LF"
+    view.controls.reset()
+    assert view.controls.settings == view.loaded.run.settings.chain
+    view.on_key("ctrl-z")
+    assert view.controls.model.fit_method == "LF"
+
+
+def test_a_dragged_slider_is_one_step_of_the_history():
+    now = [0.0]
+    history = ValueHistory(1, clock=lambda: now[0])
+    for value in (2, 3, 4):
+        now[0] += 0.1
+        history.push(value, "window")
+    now[0] += 5
+    history.push(5, "window")
+    history.push(6, "order")
+    assert [history.undo() for _ in range(4)] == [5, 4, 1, 1]
+    assert [history.redo() for _ in range(4)] == [4, 5, 6, 6]
+
+
+def test_the_frame_under_the_cursor_is_shared(view):
+    view.session.frame = 5
+    assert {f.cursor.location for f in view.plots.figures.values()} == {5}
+    marks = {plane.cursor.location for plane in view.planes.values()}
+    assert marks == {view.planes["xz"].slice_depth_um(5)} and marks != {0}
+    view._on_slice(7)
+    assert view.session.frame == 7
+
+
+def test_moving_the_cross_hair_moves_only_the_plane_it_concerns(view):
+    column, row = view.cross.place
+    planes = {axis: plane.shown for axis, plane in view.planes.items()}
+    view.cross.place = (column, row + 10)
+    assert view.row.value == row + 10
+    assert view.planes["xz"].shown is not planes["xz"]
+    assert view.planes["yz"].shown is planes["yz"]
+
+
+def test_before_shows_the_frames_as_they_lie(view):
+    after = view.planes["xz"].shown.image
+    view.flip()
+    assert view.when.value == "before"
+    assert not np.array_equal(view.planes["xz"].shown.image, after)
+
+
+def test_the_code_makes_the_same_curves(view):
+    view.controls.model.fit_method = "PF"
+    names: dict[str, object] = {}
+    exec(view.python(), names)
+    assert names["table"]["residual_shift_x"].tolist() == view.table()["residual_shift_x"].tolist()
+    assert "chain.fit_method=PF" in view.command()
+
+
+def test_writing_with_other_settings_says_what_it_does_and_starts_a_job(view, tmp_path):
+    registry = JobRegistry(tmp_path / "jobs", watch=False)
+    view.write._registry = registry
+    view.controls.model.subtract_linear_y = False
+    view.write.prepare()
+    assert "12 slices of 12" in view.write.text.object and view.write.question.visible
+    view.controls.model.subtract_linear_x = False
+    assert not view.write.question.visible
+    view.write.prepare()
+    view.write.start()
+    (job,) = registry.jobs()
+    assert job.folder == view.session.run_folder and job.arguments[1] == "--out"
+    config = Path(job.arguments[job.arguments.index("--config") + 1]).read_text()
+    assert "subtract_linear_x: false" in config and "fit_window: 7" in config
+    view.write.prepare()
+    view.write.start()
+    assert "already" in view.write.text.object and len(registry.jobs()) == 1
+
+
+def test_a_run_outside_the_allowed_folders_is_refused(run_folder, tmp_path):
+    session = Session(ServerConfig((tmp_path,), tmp_path))
+    session.run_folder = str(run_folder)
+    view = TrendView(session)
+    view.on_enter()
+    assert view.loaded is None and "allowed" in view.load.error
+
+
+def test_long_curves_keep_their_spikes():
+    n = 10_000
+    frames = np.arange(n)
+    values = np.sin(frames / 500)
+    values[[1234, 8765]] = 50, -50
+    shown = visible_columns(frames, {"x": values, "y": values[::-1].copy()})
+    assert len(shown["frame"]) < ALL_POINTS
+    assert {50.0, -50.0} <= set(shown["x"])
+    near = visible_columns(frames, {"x": values}, 1200, 1300)
+    assert near["frame"].tolist() == list(range(1199, 1302))
+    low, high = y_ends(frames, {"x": values}, 1200, 1300)
+    assert low < values[1200:1300].min() and 50 < high < 60
+
+
+def test_all_curves_of_a_figure_are_given(view):
+    values = panel_values(view.trend)
+    for name, panel in PANELS.items():
+        assert set(values[name]) == {line.name for line in panel.lines}
