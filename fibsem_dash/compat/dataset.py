@@ -235,12 +235,10 @@ class FIBSEM_dataset(DatasetAnalyses):
             "chunk_length": 32,
             "image_scales": None,
             "image_offsets": None,
-            "DASK_client": None,
             "data_minmax": None,
         }
         given = dict(zip(order, args, strict=False)) | kwargs
         options = self._take("transform_and_save", given, extras)
-        self.DASK_client = options.DASK_client
         run, plan = self._plan(options)
         if options.save_transformed_dataset:
             table = self._write(run, options)

@@ -23,6 +23,7 @@ ATTRIBUTES: dict[str, Any] = {
     "Sample_ID": "",
     "EightBit": None,
     "DASK_client": None,
+    "use_DASK": True,
     "DASK_client_retries": 3,
     "thr_min": 1e-3,
     "thr_max": 1e-3,

@@ -150,7 +150,9 @@ class DatasetState:
         assert self._dataset is not None
         if self.disp_res and in_notebook():
             self._dataset.registration.monitor = NotebookMonitor()
-        self._dataset.registration.executor = executor_of(self.DASK_client)
+        self._dataset.registration.executor = executor_of(
+            self.DASK_client if self.use_DASK else None
+        )
         return self._dataset
 
     def _file(self, suffix: str) -> Path:
@@ -190,6 +192,7 @@ class DatasetState:
 
     # Attributes that are set from ATTRIBUTES, for readers and type checkers.
     DASK_client: Any
+    use_DASK: Any
     PixelSize: Any
     Sample_ID: Any
     Scaling: Any

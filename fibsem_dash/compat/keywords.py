@@ -18,7 +18,6 @@ ALIASES = {
     "dump_file": "dump_filename",
     "invert": "invert_data",
     "frames": "frame_inds",
-    "use_DASK": "DASK_client",
 }
 """Spellings of 2022, and of notebooks, with their names of 2025."""
 

@@ -43,7 +43,7 @@ OLD_COLUMNS = {
 def executor_of(client: Any) -> Executor:
     """Return where work runs: on the given Dask client, in this process without one.
 
-    Truth values, which ``use_DASK`` has, count as none.
+    Anything else, such as the empty text of old notebooks, counts as none.
     """
     return DaskExecutor(client) if hasattr(client, "submit") else InProcessExecutor()
 
@@ -72,7 +72,7 @@ def analyze_mrc_stack_registration(
     mrc_filename : path-like
         MRC, or any stack that `fibsem_dash.io.open_stack` opens.
     DASK_client : distributed.Client, optional
-        Runs the work; this process without one.
+        Runs the work; this process without one, or with ``use_DASK=False``.
     **kwargs : object
         ``frame_inds`` (second slices; all), ``invert_data`` False, ``evaluation_box``,
         ``sliding_evaluation_box``, ``start_evaluation_box``, ``stop_evaluation_box``,
@@ -95,6 +95,7 @@ def analyze_mrc_stack_registration(
     later = {"DASK_client_retries": 3, "save_sample_frames_png": True}
     accepted = {
         "DASK_client": None,
+        "use_DASK": True,
         "frame_inds": None,
         "invert_data": False,
         **_BOXES,
@@ -112,7 +113,7 @@ def analyze_mrc_stack_registration(
         quality_settings(options),
         slices=_second_slices(options.frame_inds, mrc_filename),
         invert=options.invert_data,
-        executor=executor_of(DASK_client or options.DASK_client),
+        executor=executor_of((DASK_client or options.DASK_client) if options.use_DASK else None),
         nsad_mode="signed" if old else "abs",
     )
     stem = _stem(options.save_filename, mrc_filename)

@@ -182,3 +182,19 @@ def test_unknown_and_absent_things_are_errors(dataset):
         dataset.transform_and_save(True, [0, 2])
     with pytest.raises(ParameterError, match="deformation"):
         dataset.transform_and_save(perform_deformation=True)
+
+
+def test_a_dask_client_and_use_dask_together_are_understood(dataset, mrc_stack):
+    from distributed import Client
+
+    alone = old.analyze_mrc_stack_registration(mrc_stack, save_res_png=False, frame_inds=[1, 2])
+    with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as c:
+        dataset.calc_data_range(c, use_DASK=True)
+        assert dataset.run().registration.executor.n_workers == 1
+        assert "Dask" in type(dataset.run().registration.executor).__name__
+        shared = old.analyze_mrc_stack_registration(
+            mrc_stack, c, use_DASK=True, save_res_png=False, frame_inds=[1, 2]
+        )
+    assert shared.equals(alone)
+    dataset.calc_data_range("", use_DASK=False)
+    assert "Dask" not in type(dataset.run().registration.executor).__name__
