@@ -14,7 +14,7 @@ from fibsem_dash.compat.keywords import take
 from fibsem_dash.compat.output import output_file, results_folder, show_and_save
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.figures import draw_quality
-from fibsem_dash.figures.style import REGIONS, new_figure, set_figure_title, style_axes
+from fibsem_dash.figures.style import REGIONS, add_legend, new_figure, set_figure_title, style_axes
 from fibsem_dash.image import spread
 from fibsem_dash.io.tables import write_xlsx
 from fibsem_dash.quality.tables import QualityTable, read_quality_table
@@ -159,5 +159,6 @@ def _table_figure(runs: dict[str, pd.DataFrame], summary: pd.DataFrame, options:
         if "NCC" in values:
             lower.plot(values["frame"], values["NCC"], label=label)
     _restyle(lower.get_lines(), options)
+    add_legend(lower)
     style_axes(lower, "Frame", "NCC (higher is better)")
     return figure

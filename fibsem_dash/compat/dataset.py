@@ -62,7 +62,7 @@ class FIBSEM_dataset(DatasetAnalyses):
         options = self._take("calc_data_range", self._with(DASK_client, kwargs))
         levels = self.run().measure_data_range()
         show_and_save(
-            lambda: draw_data_bounds(levels, self.fnm_reg),
+            lambda: draw_data_bounds(levels, f"{self.Sample_ID}: {self.nfrs} frames"),
             options,
             lambda: self._file("_DataBounds.png"),
         )

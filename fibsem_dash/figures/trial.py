@@ -48,6 +48,6 @@ def draw_residuals(trial: Any, *, title: str = "") -> Figure:
         for values, name, colour in ((vectors[:, 0], "x", X), (vectors[:, 1], "y", Y)):
             label = f"{name}: mean {values.mean():.3f}, median {np.median(values):.3f} px"
             right.hist(values, bins=64, histtype="step", color=colour, label=label)
-        right.legend(frameon=False, fontsize=8)
+        right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8)
     style_axes(right, "Residual (px)", "Matches")
     return figure
