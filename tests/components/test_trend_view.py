@@ -11,7 +11,7 @@ from components.history import ValueHistory
 from components.pages.trend_view import TrendView
 from components.plots.trend_curves import ALL_POINTS, PANELS, panel_values, visible_columns, y_ends
 from components.session import Session
-from fibsem_dash.compute.executor import SerialExecutor
+from fibsem_dash.compute.executor import InProcessExecutor
 from fibsem_dash.jobs import JobRegistry
 from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.frames import find_frames, inspect_frame
@@ -26,7 +26,7 @@ def run_folder(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("trend").resolve()
     folder = write_phantom(root / "data", frames=12, size=160, seed=5).folder
     settings = dataclasses.replace(RunSettings(), chain=ChainSettings(fit_window=7))
-    Registration(find_frames(folder), root / "runs" / "run", settings, SerialExecutor()).run()
+    Registration(find_frames(folder), root / "runs" / "run", settings, InProcessExecutor()).run()
     return root / "runs" / "run"
 
 
