@@ -180,7 +180,7 @@ def _smooth(values: Array, window: int, order: int) -> Array:
     level = columns.mean(0)
     basis = np.linalg.qr(np.polynomial.legendre.legvander(np.linspace(-1, 1, window), order))[0]
     half = window // 2
-    smooth = _convolve(columns - level, basis @ basis[half]) + level
+    smooth: Array = _convolve(columns - level, basis @ basis[half]) + level
     smooth[:half] = (basis @ (basis.T @ columns[:window]))[:half]
     smooth[-half:] = (basis @ (basis.T @ columns[-window:]))[-half:]
     return smooth.reshape(values.shape)
@@ -189,10 +189,11 @@ def _smooth(values: Array, window: int, order: int) -> Array:
 def _convolve(columns: Array, weights: Array) -> Array:
     """Convolve each column, in a time that does not grow with the window where that is wide."""
     if len(weights) < LONG_WINDOW:
-        return np.stack([np.convolve(column, weights, mode="same") for column in columns.T], -1)
+        smooth: Array = np.stack([np.convolve(c, weights, mode="same") for c in columns.T], -1)
+        return smooth
     from scipy.signal import oaconvolve
 
-    smooth: Array = oaconvolve(columns, weights[:, None], mode="same", axes=0)
+    smooth = oaconvolve(columns, weights[:, None], mode="same", axes=0)
     return smooth
 
 
