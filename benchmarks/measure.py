@@ -32,6 +32,8 @@ class Measured:
         files; 0 where memory was not watched or the system does not tell.
     own_peak_bytes : int
         Largest resident memory of the command itself, which holds the scheduler.
+    own_cpu_s : float
+        Its processor time without that of its children; zero where memory was not watched.
     output : str
         Standard output.
     """
@@ -41,6 +43,7 @@ class Measured:
     peak_bytes: int = 0
     private_bytes: int = 0
     own_peak_bytes: int = 0
+    own_cpu_s: float = 0.0
     output: str = ""
 
 
@@ -52,12 +55,15 @@ class _Watch:
     peaks: dict[int, int] = field(default_factory=dict)
     private: dict[int, int] = field(default_factory=dict)
     own: int = 0
+    own_cpu_s: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         while not self.stop.wait(SAMPLE_EVERY_S):
             with contextlib.suppress(psutil.Error):
-                self.own = max(self.own, memory_of(psutil.Process(self.pid))[0])
+                command = psutil.Process(self.pid)
+                self.own = max(self.own, memory_of(command)[0])
+                self.own_cpu_s = max(self.own_cpu_s, sum(command.cpu_times()[:2]))
                 for child in psutil.Process(self.pid).children(recursive=True):
                     peak, private = memory_of(child)
                     self.peaks[child.pid] = max(self.peaks.get(child.pid, 0), peak)
@@ -126,6 +132,7 @@ def measure(command: Sequence[str | os.PathLike[str]], *, memory: bool = False) 
         peak_bytes=max(watch.peaks.values(), default=0),
         private_bytes=max(watch.private.values(), default=0),
         own_peak_bytes=watch.own,
+        own_cpu_s=watch.own_cpu_s,
         output=output,
     )
 
