@@ -2,10 +2,10 @@
 
     python benchmarks/bench_blocks.py [CASE ...]
 
-CASE is a folder of raw frames with truth.json; without one, a phantom is made. Each line is one estimator: root mean square error
-of the pair matrices at the centre and at the corners of the frame, of the product of 40
-consecutive matrices at the centre, and the processor time of what finds the transforms (key points
-and matching, or blocks), reading the frames included, on one core.
+CASE is a folder of raw frames with truth.json; without one, a phantom is made. Each line is one
+estimator: root mean square error of the pair matrices at the centre and at the corners of the
+frame, of the product of 40 consecutive matrices at the centre, and the processor time of what finds
+the transforms (key points and matching, or blocks), reading the frames included, on one core.
 """
 
 from __future__ import annotations
