@@ -225,6 +225,11 @@ def tell_apart(frames: Sequence[FrameInfo]) -> list[FrameInfo]:
     return [distinct(frame) for frame in frames]
 
 
+def input_records(frames: Sequence[FrameInfo]) -> list[dict[str, object]]:
+    """Return path, size and time of the frames, as run.json holds them."""
+    return [{"path": f.path, "size": f.identity[1], "mtime_ns": f.identity[2]} for f in frames]
+
+
 def leave_out(frames: Sequence[FrameInfo], names: Iterable[str]) -> list[FrameInfo]:
     """Mark the frames that the user left out.
 

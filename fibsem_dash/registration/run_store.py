@@ -257,6 +257,33 @@ def refuse_raw_folder(folder: Path, paths: Sequence[str]) -> None:
             )
 
 
+def new_record(
+    settings: Mapping[str, Any], edits: Mapping[str, Any], old: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the content of run.json at the start of a run.
+
+    Parameters
+    ----------
+    settings, edits : mapping
+        As plain data.
+    old : mapping
+        What it held before; empty for a new run.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "software": software_versions(),
+        "settings": settings,
+        "edits": edits,
+        "created": old.get("created", now()),
+        "finished": None,
+        "state": "running",
+        "stages": {name: {"state": "pending"} for name in STAGES},
+        "messages": [],
+        "outputs": old.get("outputs", []),
+        "input": [],
+    }
+
+
 def now() -> str:
     """Return the current time, ISO 8601 in UTC, whole seconds."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -12,7 +12,7 @@ import pytest
 
 import fibsem_dash
 
-PRIVATE = {"__init__.py", "__main__.py", "_version.py"}
+PRIVATE = {"__init__.py", "__main__.py", "_version.py", "napari.yaml"}
 
 
 def table(root: Path) -> list[tuple[list[str], list[str]]]:
