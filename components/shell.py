@@ -14,6 +14,7 @@ from panel.util import edit_readonly
 from components.access import SAFELY
 from components.config import ServerConfig
 from components.keyboard import FRAME_STEPS, KEY_HELP, Keyboard
+from components.loading import keep_early_changes
 from components.pages import PAGES
 from components.pages.base import Page
 from components.router import Router
@@ -288,6 +289,7 @@ def build() -> Any:
     pn.extension(*EXTENSIONS, notifications=True, exception_handler=report_exception)
     if in_session():
         pn.state.on_session_destroyed(forget_views)
+        keep_early_changes(pn.state.curdoc)
     arguments = pn.state.session_args or {}
     search = "?" + urlencode({key: values[-1] for key, values in arguments.items() if values})
     shell = Shell(search=search)

@@ -74,8 +74,9 @@ class PairsView(pn.viewable.Viewer):  # type: ignore[misc]
         self.settings = PairSettings(self._try)
         self.numbers = pn.pane.HTML("", stylesheets=[STYLE], sizing_mode="stretch_width")
         self.words = pmui.Typography("", variant="body2", margin=(2, 10))
-        self.failure = pmui.Alert(
-            "", severity="warning", visible=False, sizing_mode="stretch_width"
+        # Its place is kept, so that the pictures do not move.
+        self.failure = pmui.Typography(
+            "", variant="body2", height=22, sizing_mode="stretch_width", margin=(0, 10)
         )
         self.status = pmui.Select(
             label="Show", options=list(STATUSES), value="all", size="small", width=150
@@ -126,7 +127,7 @@ class PairsView(pn.viewable.Viewer):  # type: ignore[misc]
 
     def _build(self) -> None:
         b = self.buttons
-        self.table = pairs_widget(empty_rows(), self.open_row, 8)
+        self.table = pairs_widget(empty_rows(), self.open_row, 6)
         cards = pn.Column(
             card(
                 "Pair",
@@ -145,7 +146,7 @@ class PairsView(pn.viewable.Viewer):  # type: ignore[misc]
         matches = pn.Row(self.picture, numbers, sizing_mode="stretch_both", min_height=300)
         self.tabs = pmui.Tabs(
             ("Matches", matches), ("By hand", self.hand), sizing_mode="stretch_both",
-            styles={"flex": "1 1 0"}, min_height=360,
+            styles={"flex": "1 1 0"}, min_height=420,
         )  # fmt: skip
         self.tabs.param.watch(lambda *_e: self._on_tab(), "active")
         pictures = pn.Column(
@@ -316,15 +317,15 @@ class PairsView(pn.viewable.Viewer):  # type: ignore[misc]
         numbers = request.first.index, request.second.index
         self.picture.show(trial, numbers, request.settings.matching.lowe_ratio)
         self.numbers.object = results_html(trial)
-        self._tell("" if trial else f"No transform: {trial.estimate.reason}.", "warning")
+        self._tell("" if trial else f"No transform: {trial.estimate.reason}.")
         edit = self.edit
         by_hand = edit is not None and edit.matrix is not None
         start = edit.whole_matrix() if edit is not None and by_hand else trial.matrix
         self.hand.start(trial, start)
         self._update()
 
-    def _tell(self, text: str, severity: str = "error") -> None:
-        self.failure.param.update(object=plain(text), severity=severity, visible=bool(text))
+    def _tell(self, text: str) -> None:
+        self.failure.object = f"⚠ {plain(text)}" if text else ""
 
     # Decisions
 

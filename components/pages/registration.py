@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -66,6 +65,7 @@ a restarted server show it again.
         self._version = -1
         self._timer: Any = None
         self._more: dict[int, Any] = {}
+        self._entered: Any = None
         self.new_run = pmui.Button(
             label="New run", icon="add", width=CONTROL_WIDTH - 28, margin=(8, 6), visible=False
         )
@@ -88,18 +88,11 @@ a restarted server show it again.
             self.result_title, self.result, sizing_mode="stretch_both", margin=0
         )
         self.body = pn.Column(self.form_main, sizing_mode="stretch_both", margin=0)
-        self.more = [
-            (title, module, name)
-            for title, module, name in MORE_TABS
-            if find_spec(module) is not None
-        ]
-        if not self.more:
-            return self.body
-        places = [pn.Column(sizing_mode="stretch_both", margin=0) for _ in self.more]
+        places = [pn.Column(sizing_mode="stretch_both", margin=0) for _ in MORE_TABS]
         self.places = places
         self.tabs = pmui.Tabs(
             ("Run", self.body),
-            *((title, place) for (title, _m, _n), place in zip(self.more, places, strict=True)),
+            *((title, place) for (title, _m, _n), place in zip(MORE_TABS, places, strict=True)),
             sizing_mode="stretch_both",
         )
         self.tabs.param.watch(lambda event: when_locked(lambda: self._on_tab(event.new)), "active")
@@ -107,11 +100,28 @@ a restarted server show it again.
 
     def _on_tab(self, index: int) -> None:
         """Make the view of a tab when it is first opened; the run's controls belong to the run."""
+        self._leave_tab()
         self._column.visible = index == 0
         if index and index not in self._more:
-            _title, module, name = self.more[index - 1]
+            _title, module, name = MORE_TABS[index - 1]
             self._more[index] = getattr(import_module(module), name)(self.session)
             self.places[index - 1].append(self._more[index])
+        self._enter_tab()
+
+    @property
+    def _open_view(self) -> Any:
+        """What the open tab shows besides the run; None where that is the run."""
+        return self._more.get(self.tabs.active)
+
+    def _enter_tab(self) -> None:
+        self._entered = self._open_view
+        if self._entered is not None:
+            self._entered.on_enter()
+
+    def _leave_tab(self) -> None:
+        if self._entered is not None:
+            self._entered.on_leave()
+            self._entered = None
 
     def records(self) -> list[JobRecord]:
         """Return the jobs that may be shown here."""
@@ -142,10 +152,12 @@ a restarted server show it again.
         document = pn.state.curdoc
         if document is not None and document.session_context is not None:
             self._timer = pn.state.add_periodic_callback(self.tick, POLL_MS)
+        self._enter_tab()
 
     def on_leave(self) -> None:
         """Look no longer."""
         self.active = False
+        self._leave_tab()
         self.form.leave()
         self.view.leave()
         self._stop_timer()
@@ -156,7 +168,10 @@ a restarted server show it again.
             self._timer = None
 
     def on_key(self, key: str) -> None:
-        """Start the run."""
+        """Start the run; keys of the other tabs are theirs."""
+        if self._entered is not None:
+            self._entered.on_key(key)
+            return
         if key == "ctrl-Enter" and self.shows_form and not self.form.start.disabled:
             self.form.begin()
 

@@ -21,7 +21,7 @@ from components.pages.trend_numbers import numbers_html, trend_numbers
 from components.rerun import Rerun, plan_rerun, source_of
 from components.run_data import RunData, load_run, stamp_of
 from components.session import Session
-from components.shell import when_loaded
+from components.shell import in_session, when_loaded
 from components.widgets.chain_controls import ChainControls
 from components.widgets.crosshair import CrossHair
 from components.widgets.elapsed import Elapsed
@@ -35,6 +35,9 @@ from components.work import LatestWork
 from fibsem_dash.registration.preview import Previewer
 from fibsem_dash.registration.trend import Trend, compute_trend
 from fibsem_dash.settings import ChainSettings, RunSettings, to_dict
+
+REST_MS = 200
+"""So long a control rests before the planes are made."""
 
 
 class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
@@ -52,6 +55,7 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
         self.active = False
         self.loaded: RunData | None = None
         self.viewer: Previewer | None = None
+        self._timer: Any = None
         self._asked: tuple[object, ...] = ()
         self.load = LatestWork(self._read)
         self.live = LiveWork(compute_trend)
@@ -207,7 +211,23 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
         self.plots.show(trend, self.loaded.excluded)
         rows = trend_numbers(trend, self._shape, self.loaded.run.settings.output.pad_mode)
         self.numbers.object = numbers_html(rows, trend.warnings)
-        self.draw_planes()
+        self._draw_soon()
+
+    def _draw_soon(self) -> None:
+        """Make the planes once the controls rest: while they move, the curves come first."""
+        for plane in self.planes.values():
+            plane.work.stop()
+        if not in_session():
+            self.draw_planes()
+            return
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = pn.state.add_periodic_callback(self._rested, REST_MS, count=1)
+
+    def _rested(self) -> None:
+        self._timer = None
+        if self.active:
+            self.draw_planes()
 
     # The planes
 

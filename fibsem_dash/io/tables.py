@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import openpyxl
 import pandas as pd
-import xlsxwriter
-from openpyxl.utils.exceptions import InvalidFileException
 
 from fibsem_dash.errors import FormatError
 from fibsem_dash.io.atomic import reading, write_bytes, write_text
@@ -195,6 +192,9 @@ def write_xlsx(path: str | os.PathLike[str], sheets: Mapping[str, pd.DataFrame])
     AccessError
         The file cannot be written.
     """
+    # Imported where it is used: a run writes CSV, and would wait for it.
+    import xlsxwriter
+
     options = {
         "in_memory": True,
         "strings_to_formulas": False,
@@ -327,6 +327,9 @@ def _numbers(column: pd.Series[Any], path: str | os.PathLike[str]) -> pd.Series[
 
 
 def _read_sheet(path: Path, name: str, content: bytes | None) -> pd.DataFrame:
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         with reading(path), _open(path, content) as file:
             _check_unpacked_size(file)

@@ -100,8 +100,8 @@ class Registration:
             When the monitor asked to stop.
         """
         started = time.monotonic()
-        # The smoothing needs it soon, and importing it takes as long as reading many frames.
-        threading.Thread(target=import_module, args=("scipy.signal",), daemon=True).start()
+        # The tables need it soon, and importing it takes as long as reading many frames.
+        threading.Thread(target=import_module, args=("pandas",), daemon=True).start()
         refuse_raw_folder(self.store.folder, self.paths)
         check_name(self.settings.output)
         get_model(self.settings.solver)

@@ -290,6 +290,26 @@ def test_the_estimate_tells_time_memory_and_disk(page: RegistrationPage) -> None
     assert "ordered otherwise" in order_note(shuffled)
 
 
+def test_a_tab_works_only_while_it_is_open(page: RegistrationPage) -> None:
+    page.on_enter()
+    page.tabs.active = 1
+    trend = page._open_view
+    assert trend.active
+    page.tabs.active = 2
+    pairs = page._open_view
+    assert pairs is not trend
+    assert not trend.active
+    page.tabs.active = 0
+    assert page._open_view is None
+    page.tabs.active = 1
+    assert page._open_view is trend
+    page.on_leave()
+    assert not trend.active
+    page.on_enter()
+    assert trend.active
+    page.on_leave()
+
+
 def test_names_of_new_runs_are_free(tmp_path: Path) -> None:
     (tmp_path / "a_b_1").mkdir()
     assert suggest_name(tmp_path, "/x/a b") == "a_b_2"

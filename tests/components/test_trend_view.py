@@ -11,7 +11,7 @@ from components.history import ValueHistory
 from components.pages.trend_view import TrendView
 from components.plots.trend_curves import ALL_POINTS, PANELS, panel_values, visible_columns, y_ends
 from components.session import Session
-from fibsem_dash.compute.executor import SerialExecutor
+from fibsem_dash.compute.executor import InProcessExecutor
 from fibsem_dash.jobs import JobRegistry
 from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.frames import find_frames, inspect_frame
@@ -26,7 +26,7 @@ def run_folder(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("trend").resolve()
     folder = write_phantom(root / "data", frames=12, size=160, seed=5).folder
     settings = dataclasses.replace(RunSettings(), chain=ChainSettings(fit_window=7))
-    Registration(find_frames(folder), root / "runs" / "run", settings, SerialExecutor()).run()
+    Registration(find_frames(folder), root / "runs" / "run", settings, InProcessExecutor()).run()
     return root / "runs" / "run"
 
 
@@ -66,9 +66,7 @@ def test_a_control_redraws_the_curves_and_both_planes(view):
     view.controls.model.subtract_linear_x = False
     after = drawn(view, "residual_shift", "x")
     assert not np.allclose(before, after)
-    expected = compute_trend(
-        view.loaded.data, ChainSettings(fit_window=7, subtract_linear_x=False)
-    )
+    expected = compute_trend(view.loaded.data, ChainSettings(fit_window=7, subtract_linear_x=False))
     assert after.tolist() == expected.residual[:, 4].tolist()
     assert all(view.planes[axis].shown is not planes[axis] for axis in planes)
     assert view.planes["xz"].shown.image.shape[0] == 12
@@ -86,7 +84,8 @@ def test_undo_redo_and_reset_bring_settings_and_curves_back(view):
     assert drawn(view, "residual_scale", "x").tolist() == second
     view.on_key("ctrl-z")
     assert drawn(view, "residual_scale", "x").tolist() == first
-    assert view.controls.undo_button.disabled and not view.controls.redo_button.disabled
+    assert view.controls.undo_button.disabled
+    assert not view.controls.redo_button.disabled
     view.on_key("ctrl-y")
     assert view.controls.model.fit_method == "LF"
     view.controls.reset()
@@ -112,7 +111,8 @@ def test_the_frame_under_the_cursor_is_shared(view):
     view.session.frame = 5
     assert {f.cursor.location for f in view.plots.figures.values()} == {5}
     marks = {plane.cursor.location for plane in view.planes.values()}
-    assert marks == {view.planes["xz"].slice_depth_um(5)} and marks != {0}
+    assert marks == {view.planes["xz"].slice_depth_um(5)}
+    assert marks != {0}
     view._on_slice(7)
     assert view.session.frame == 7
 
@@ -146,18 +146,22 @@ def test_writing_with_other_settings_says_what_it_does_and_starts_a_job(view, tm
     view.write._registry = registry
     view.controls.model.subtract_linear_y = False
     view.write.prepare()
-    assert "12 slices of 12" in view.write.text.object and view.write.question.visible
+    assert "12 slices of 12" in view.write.text.object
+    assert view.write.question.visible
     view.controls.model.subtract_linear_x = False
     assert not view.write.question.visible
     view.write.prepare()
     view.write.start()
     (job,) = registry.jobs()
-    assert job.folder == view.session.run_folder and job.arguments[1] == "--out"
+    assert job.folder == view.session.run_folder
+    assert job.arguments[1] == "--out"
     config = Path(job.arguments[job.arguments.index("--config") + 1]).read_text()
-    assert "subtract_linear_x: false" in config and "fit_window: 7" in config
+    assert "subtract_linear_x: false" in config
+    assert "fit_window: 7" in config
     view.write.prepare()
     view.write.start()
-    assert "already" in view.write.text.object and len(registry.jobs()) == 1
+    assert "already" in view.write.text.object
+    assert len(registry.jobs()) == 1
 
 
 def test_a_run_outside_the_allowed_folders_is_refused(run_folder, tmp_path):
@@ -165,7 +169,8 @@ def test_a_run_outside_the_allowed_folders_is_refused(run_folder, tmp_path):
     session.run_folder = str(run_folder)
     view = TrendView(session)
     view.on_enter()
-    assert view.loaded is None and "allowed" in view.load.error
+    assert view.loaded is None
+    assert "allowed" in view.load.error
 
 
 def test_long_curves_keep_their_spikes():
@@ -179,7 +184,8 @@ def test_long_curves_keep_their_spikes():
     near = visible_columns(frames, {"x": values}, 1200, 1300)
     assert near["frame"].tolist() == list(range(1199, 1302))
     low, high = y_ends(frames, {"x": values}, 1200, 1300)
-    assert low < values[1200:1300].min() and 50 < high < 60
+    assert low < values[1200:1300].min()
+    assert 50 < high < 60
 
 
 def test_all_curves_of_a_figure_are_given(view):

@@ -1,0 +1,60 @@
+"""Changes that are made while a browser draws the page for the first time must not be lost."""
+
+from __future__ import annotations
+
+from functools import partial, wraps
+from typing import Any
+from weakref import WeakSet
+
+import panel.io.document as panel_document
+
+_fetched: WeakSet[Any] = WeakSet()
+"""Documents that a browser has got whole."""
+
+
+def keep_early_changes(document: Any) -> None:
+    """Send what changes after the browser got the document and before it has drawn it.
+
+    Panel 1.9 collects changes while it holds a document, and throws them away until the browser
+    says that everything is drawn, since a document is sent whole when a browser connects. But it
+    is sent seconds before it is drawn: what changes in between, such as a page that is still being
+    built, never arrived, and later changes of its figures failed in the browser.
+
+    Parameters
+    ----------
+    document : bokeh.document.Document
+        That of the session which is being served.
+    """
+    _replace_drain()
+    whole = document.to_json
+
+    @wraps(whole)
+    def to_json(*arguments: Any, **options: Any) -> Any:
+        result = whole(*arguments, **options)
+        _fetched.add(document)
+        return result
+
+    document.to_json = to_json
+
+
+def _replace_drain() -> None:
+    original = panel_document._drain_unconnected_events
+    if getattr(original, "keeps_early_changes", False):
+        return
+
+    def drain(document: Any, lock: Any) -> Any:
+        if document not in _fetched:
+            return original(document, lock)
+        with lock:
+            events = list(document.callbacks._held_events or [])
+            document.callbacks._held_events = []
+            document.callbacks._hold = None
+        session = getattr(document.session_context, "session", None)
+        if session is None or session._pending_writes is not None:
+            return events
+        # Nobody has the document's lock: its next turn has.
+        document.add_next_tick_callback(partial(panel_document.retrigger_events, document, events))
+        return []
+
+    drain.keeps_early_changes = True  # type: ignore[attr-defined]
+    panel_document._drain_unconnected_events = drain
