@@ -29,10 +29,10 @@ from fibsem_dash.registration.edits import BY_HAND, RunEdits, run_edits, write_e
 from fibsem_dash.registration.estimation import PairEstimation
 from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.pairs import PairResult
+from fibsem_dash.registration.run_lock import now
 from fibsem_dash.registration.run_store import (
     STAGES,
     RunStore,
-    now,
     refuse_raw_folder,
     software_versions,
 )
