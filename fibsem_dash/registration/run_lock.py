@@ -113,6 +113,10 @@ def _refuse_held(path: Path, holder: dict[str, Any] | None, locked: bool | None)
     else:
         held = locked is False or _is_alive(int(holder["pid"]), float(holder["started"]))
     if held:
+        ours = holder is not None and holder["host"] == socket.gethostname()
+        if holder is not None and ours and not psutil.pid_exists(int(holder["pid"])):
+            # The winner has not put its name over that of the dead run yet.
+            holder = None
         known = "process {pid} on {host} since {since}".format(**holder) if holder else None
         raise RunError(
             "another run uses this folder",
