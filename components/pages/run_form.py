@@ -250,6 +250,7 @@ class RunForm:
             settings=session.settings.to_settings(),
             workers=int(self.workers.value or 1),
             scheduler=(self.address.value or "").strip() if elsewhere else "",
+            config=session.config,
         )
 
     def on_stack(self) -> None:

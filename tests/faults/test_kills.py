@@ -6,6 +6,7 @@ More seeds: ``FIBSEM_DASH_FAULT_SEEDS=0:200 python -m pytest tests/faults/test_k
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -48,6 +49,16 @@ def workers_of(process: subprocess.Popen[Any]) -> list[psutil.Process]:
     return found
 
 
+def address_in(told: Path) -> str:
+    """Wait for the file of a scheduler, and for its end: it is not written at once."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, ValueError):
+            return str(json.loads(told.read_text())["address"])
+        time.sleep(0.05)
+    pytest.fail("the scheduler did not start")
+
+
 @contextlib.contextmanager
 def external_scheduler(folder: Path) -> Iterator[tuple[str, subprocess.Popen[Any]]]:
     """Start a Dask scheduler with one worker; give its address and process."""
@@ -60,18 +71,14 @@ def external_scheduler(folder: Path) -> Iterator[tuple[str, subprocess.Popen[Any
     )
     worker = None
     try:
-        deadline = time.monotonic() + 60
-        while not told.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        address = address_in(told)
         arguments = ["--scheduler-file", str(told), "--nthreads", "1", "--no-dashboard"]
         worker = subprocess.Popen(
             [sys.executable, "-m", "distributed.cli.dask_worker", "--no-nanny", *arguments],
             env=environment,
             **quiet,
         )
-        import json
-
-        yield json.loads(told.read_text())["address"], scheduler
+        yield address, scheduler
     finally:
         for process in filter(None, (worker, scheduler)):
             process.kill()
