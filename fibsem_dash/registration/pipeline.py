@@ -29,6 +29,7 @@ from fibsem_dash.registration.edits import BY_HAND, RunEdits, run_edits, write_e
 from fibsem_dash.registration.estimation import PairEstimation
 from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.pairs import PairResult
+from fibsem_dash.registration.repeat import other_files
 from fibsem_dash.registration.run_lock import now
 from fibsem_dash.registration.run_store import (
     STAGES,
@@ -156,6 +157,7 @@ class Registration:
             "messages": [],
             "outputs": old.get("outputs", []),
             "input": [],
+            "other_files": other_files(self.settings),
         }
         self.store.write(self._record)
 

@@ -15,7 +15,7 @@ from fibsem_dash.phantom import write_phantom
 pytestmark = pytest.mark.ui
 
 NOTES = "<script>hacked=1</script><img src=x onerror=hacked=2><b id=forged>bold</b>"
-SAMPLE = "<img src=y onerror=hacked=3>"
+SAMPLE = "<img src=y onerror=h=3>"
 NAME = "<img src=z onerror=hacked=4>&amp;`code`**bold**[a](javascript:hacked=5)_{k:04d}.dat"
 
 FORGED = """() => {
