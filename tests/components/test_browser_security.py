@@ -230,3 +230,16 @@ def test_strangers_cannot_send_the_server_to_a_scheduler_of_theirs(
 def test_uploads_of_another_size_or_kind_are_refused(content: bytes) -> None:
     with pytest.raises(FormatError):
         settings_from_yaml(content)
+
+
+def test_a_line_of_plain_text_is_no_html() -> None:
+    import html
+
+    from components.widgets.plain import plain_text
+
+    pane = plain_text("<img src=x onerror=alert(1)>&amp;")
+    model = pane.get_root(Document())
+    # What the browser makes a page of, after it has taken its one layer of escapes away.
+    assert html.unescape(model.text) == "<pre>&lt;img src=x onerror=alert(1)&gt;&amp;amp;</pre>"
+    pane.object = "<b>"
+    assert html.unescape(model.text) == "<pre>&lt;b&gt;</pre>"
