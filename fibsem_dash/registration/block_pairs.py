@@ -20,7 +20,7 @@ from fibsem_dash.features.blocks import (
 from fibsem_dash.image.contrast import to_8bit
 from fibsem_dash.io import open_frame
 from fibsem_dash.registration.cache import ResultCache, content_key
-from fibsem_dash.registration.frames import FrameInfo
+from fibsem_dash.registration.frames import FrameInfo, require_unchanged
 from fibsem_dash.registration.pairs import KIND, PairJob, PairResult, from_record
 from fibsem_dash.settings import BlockSettings, RunSettings, SolverSettings
 from fibsem_dash.transforms import TransformEstimate
@@ -163,6 +163,7 @@ def _estimate(
 
 def _prepare(job: BlockFrameJob, batch: BlockPairBatch) -> BlockFrame:
     image = open_frame(job.frame.path).raw(batch.detector)
+    require_unchanged(job.frame.path, job.frame.identity[1:])
     if image.dtype != np.uint8:
         image = to_8bit(image, job.minimum, job.maximum)
     return prepare_frame(image, batch.blocks)

@@ -29,10 +29,11 @@ from fibsem_dash.registration.edits import BY_HAND, RunEdits, run_edits, write_e
 from fibsem_dash.registration.estimation import PairEstimation
 from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.pairs import PairResult
+from fibsem_dash.registration.repeat import other_files
+from fibsem_dash.registration.run_lock import now
 from fibsem_dash.registration.run_store import (
     RunStore,
     new_record,
-    now,
     refuse_raw_folder,
 )
 from fibsem_dash.registration.stack_checks import check_name, check_output
@@ -144,6 +145,7 @@ class Registration:
         edits = self._read_edits()
         write_edits(self.store.folder, edits)
         self._record = new_record(to_dict(self.settings), edits.to_dict(), old)
+        self._record["other_files"] = other_files(self.settings)
         self.store.write(self._record)
 
     def begin_stages(self) -> None:

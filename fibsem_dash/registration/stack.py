@@ -15,6 +15,7 @@ from fibsem_dash.compare import compare_images
 from fibsem_dash.errors import RunError
 from fibsem_dash.io.stack_files import publish_stack, stack_identity, write_companions
 from fibsem_dash.registration.cache import ResultCache, as_float, content_key
+from fibsem_dash.registration.frames import require_unchanged
 from fibsem_dash.registration.stack_target import STACK_READERS, STACKS, StackTarget
 from fibsem_dash.registration.warp import RenderSettings, SourceFrame, render_slice
 from fibsem_dash.settings import QualitySettings
@@ -169,7 +170,10 @@ class _SliceImages:
             if target.writer.depth == 1 and self._find(target, job.index):
                 with STACK_READERS[target.suffix](target.writer.path) as stack:
                     return stack[job.index]
-        return render_slice(job.sources, self.batch.render)
+        image = render_slice(job.sources, self.batch.render)
+        for source in job.sources:
+            require_unchanged(source.path, source.size_and_time)
+        return image
 
     def forget_done(self, job: SliceJob) -> None:
         """Free the memory of slices that neither a slab nor the next comparison needs."""
