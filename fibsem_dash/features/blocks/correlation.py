@@ -123,7 +123,7 @@ def find_peaks(cross: Complexes, size: int, radius: int) -> BlockPeaks:
 
 
 def _blank_discs(surface: Floats, place: npt.NDArray[np.int64], radius: float) -> None:
-    """Set what lies closer to a place (x, y) than a radius to minus infinity, by surface."""
+    """Set what lies within a radius of a place (x, y) to minus infinity, surface by surface."""
     reach = np.arange(-int(radius), int(radius) + 1)
     dx, dy = (d.ravel() for d in np.meshgrid(reach, reach))
     inside = dx**2 + dy**2 < radius**2
