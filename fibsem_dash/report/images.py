@@ -45,7 +45,7 @@ def stack_pictures(path: Path, box: Box | None) -> str:
     parts = []
     with open_stack(path) as stack:
         depth, height, width = stack.shape
-        dz, _, dx = stack.voxel_size_nm
+        dx = stack.voxel_size_nm[2]
         step = max(1, math.ceil(max(height, width) / WIDTH_PX))
         names = {0: "First slice", depth // 2: "Middle slice", depth - 1: "Last slice"}
         for k, name in sorted(names.items()):
@@ -59,7 +59,6 @@ def stack_pictures(path: Path, box: Box | None) -> str:
 
 
 def _cut_figure(stack: Stack, row: int) -> str:
-    depth, height, width = stack.shape
     dz, _, dx = stack.voxel_size_nm
     plane = read_plane(stack, "y", row, max_pixels=CUT_PIXELS)
     z0, z1, x0, x1 = plane.region
