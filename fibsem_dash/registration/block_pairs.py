@@ -137,7 +137,7 @@ def _estimate(
     try:
         for frame in pair:
             if frame.frame.index not in prepared:
-                prepared[frame.frame.index] = _prepare(frame, batch)
+                prepared[frame.frame.index] = prepare(frame, batch)
     except (FibsemDashError, OSError) as error:
         return from_record(job, _record(failure(0, describe_error(error)), None, 0), reused=False)
     first, second = (prepared[frame.frame.index] for frame in pair)
@@ -161,7 +161,8 @@ def _estimate(
     return from_record(job, record, reused=False)
 
 
-def _prepare(job: BlockFrameJob, batch: BlockPairBatch) -> BlockFrame:
+def prepare(job: BlockFrameJob, batch: BlockPairBatch) -> BlockFrame:
+    """Read a frame and transform its blocks, as the pairs of a batch need them."""
     image = open_frame(job.frame.path).raw(batch.detector)
     require_unchanged(job.frame.path, job.frame.identity[1:])
     if image.dtype != np.uint8:
