@@ -114,6 +114,7 @@ class ThumbnailStrip(pn.custom.JSComponent):
         }))
       }
       model.on('pictures', draw)
+      model.on('last', draw)
       draw()
       return element
     }
