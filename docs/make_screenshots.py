@@ -4,8 +4,8 @@
 
 A phantom of 60 frames with 1024 x 1024 px is written into the work folder and registered with the
 default settings, once: what lies there already is used again. A server of its own shows it, and the
-pages are photographed at 1500 x 900 px on light ground. The files have a palette of 128 colours,
-which keeps them below 300 KB.
+pages are photographed at 1500 x 900 px on light ground. The files have a palette of at most 256
+colours, fewer where that is needed to keep them below 300 KB.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ PATIENCE_MS = 120_000
 SETTLE_MS = 12_000
 """How long a page is left alone after its last text has come: pictures follow the texts."""
 
-COLOURS = 128
+COLOURS = (256, 160, 96, 64)
+"""Sizes of the palette; the first one that gives a small file is taken."""
+
 LARGEST = 300_000
 """Bytes of a file at most."""
 
@@ -91,19 +93,26 @@ def serving(folder: Path) -> Iterator[str]:
 def small_png(data: bytes) -> bytes:
     """Return a PNG again with a palette."""
     image = Image.open(io.BytesIO(data)).convert("RGB")
-    # Without dithering: flat areas stay flat, and compress well.
-    few = image.quantize(COLOURS, dither=Image.Dither.NONE)
-    file = io.BytesIO()
-    few.save(file, "PNG", optimize=True)
-    return file.getvalue()
+    result = b""
+    for colours in COLOURS:
+        # The method keeps rare colours, such as those of maps; without dithering flat areas stay
+        # flat, and compress well.
+        few = image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        file = io.BytesIO()
+        few.save(file, "PNG", optimize=True)
+        result = file.getvalue()
+        if len(result) <= LARGEST:
+            break
+    return result
 
 
 def photograph(tab: Any, address: str, run: Path, key: str) -> bytes:
     """Open a page with the run and return its picture."""
     page = "registration" if key == "trend" else key
     tab.goto(address + "?" + urlencode({"page": page, "run": str(run), "frame": 25}))
-    tab.get_by_text(PAGES[key], exact=True).first.wait_for(state="attached")
+    tab.get_by_text(PAGES[key]).first.wait_for(state="attached")
     if key == "trend":
+        tab.wait_for_timeout(SETTLE_MS)
         tab.get_by_role("tab", name="Trend").click()
     tab.wait_for_timeout(SETTLE_MS)
     picture: bytes = tab.screenshot()
@@ -130,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             data = small_png(photograph(tab, address, run, key))
             (options.out / f"{key}.png").write_bytes(data)
             sys.stdout.write(f"{key}.png  {len(data):,} bytes\n")
+            sys.stdout.flush()
             too_large += len(data) > LARGEST
         browser.close()
     return int(bool(too_large))
