@@ -157,6 +157,8 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
             self.curve_view, sizing_mode="stretch_both", min_height=230, styles={"flex": "1 1 0"}
         )
         self.pictures = pn.Column(top, below, sizing_mode="stretch_both")
+        # A range that changes while the browser is still building the figure would be lost.
+        self.curves.set_length(len(self.session.frames))
         self._show_empty()
         return pn.Column(self.no_stack, self.pictures, sizing_mode="stretch_both")
 

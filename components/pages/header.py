@@ -192,7 +192,7 @@ image; drag its edges.
             self.table.param.only_changed, margin=(8, 4), size="small"
         )
         self.compare_with = pmui.Select(
-            options=["previous frame", "frame ..."], value="previous frame", width=150,
+            options=["previous frame", "frame ..."], value="previous frame", width=170,
             label="Compare with", size="small", margin=(6, 4),
         )  # fmt: skip
         self.other = pmui.IntInput(

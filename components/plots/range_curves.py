@@ -78,7 +78,7 @@ class RangeCurves:
         self.figure.add_tools(HoverTool(tooltips=tips, renderers=measured[:1], mode="vline"))
         self.figure.legend.click_policy = "hide"
         self.figure.legend.padding = 2
-        self.figure.legend.update(
+        self.figure.legend[0].update(
             label_text_font_size="11px", glyph_width=16, spacing=8, margin=2,
             border_line_color=None, background_fill_alpha=0.0,
         )  # fmt: skip
