@@ -150,6 +150,7 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
         for group in self.tuned.groups:
             group.param.watch(lambda *_e: self.refresh(), self.side.names_of(group))
         self.work.param.watch(self._on_result, "done_count")
+        self.work.param.watch(lambda event: self.blocks.tell(event.new), "error")
 
     def controls(self) -> list[Any]:
         """Return the cards of the control column."""

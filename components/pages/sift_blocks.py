@@ -63,12 +63,11 @@ class BlocksView(pn.viewable.Viewer):  # type: ignore[misc]
         )
         content = pn.Column(
             pn.Row(self.kind, words, sizing_mode="stretch_width", margin=0),
-            self.failure,
             pn.Row(picture, self.numbers, sizing_mode="stretch_both", margin=0),
             sizing_mode="stretch_both",
         )
         self.state = StateView(content, self.work, "The blocks of the pair appear here.")
-        self._layout = pn.Column(self.state, sizing_mode="stretch_both", margin=0)
+        self._layout = pn.Column(self.failure, self.state, sizing_mode="stretch_both", margin=0)
 
     def show(self, pair: PairTrial, settings: RunSettings) -> None:
         """Take another pair or other settings.
@@ -108,9 +107,12 @@ class BlocksView(pn.viewable.Viewer):  # type: ignore[misc]
             return
         blocks = outcome.blocks
         self.map.show(blocks, outcome.pair.first.region, self.kind.value)
-        reason = "" if blocks.estimate else f"No transform: {blocks.estimate.reason}."
-        self.failure.param.update(object=plain(reason), visible=bool(reason))
+        self.tell("" if blocks.estimate else f"No transform: {blocks.estimate.reason}.")
         self.numbers.object = blocks_html(blocks)
+
+    def tell(self, text: str) -> None:
+        """Show why there is nothing, or nothing new."""
+        self.failure.param.update(object=plain(text), visible=bool(text))
 
     def __panel__(self) -> Any:
         return self._layout

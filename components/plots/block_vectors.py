@@ -148,5 +148,5 @@ class BlockMap:
         high = float(confidence.max()) if confidence.size else 1.0
         self.mapper.update(low=0.0, high=max(high, 1e-3))
         self.used.data, self.unused.data = used, unused
-        percent = f"{ARROW_SHARE:.0%} of the width is {unit:g} px"
-        self.figure.title.text = f"{kind.capitalize()} of the blocks: {percent}"
+        percent = f"{ARROW_SHARE:.0%} of width = {unit:g} px"
+        self.figure.title.text = f"{kind.capitalize()}: {percent}"

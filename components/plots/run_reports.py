@@ -176,7 +176,7 @@ def transformation_group(told: reports.TransformationReport) -> ReportGroup:
             if stage == "cumulative":
                 fits = _elements(told.fit, first, second)
                 curves += tuple(
-                    ReportCurve(f"{word} taken out", fits[:, k], colour, "dashed")
+                    ReportCurve(f"{word} fit", fits[:, k], colour, "dashed")
                     for k, (word, colour) in enumerate(zip(words, (X_LIGHT, Y_LIGHT), strict=True))
                 )
             panels.append(ReportPanel(f"{title}, {stage}", quantity, curves))
@@ -290,7 +290,7 @@ class ReportFigures:
 def _place_legend(plot: Any) -> None:
     legend = plot.legend[0]
     legend.update(
-        orientation="horizontal", ncols=3, label_text_font_size="11px", glyph_width=18,
+        orientation="horizontal", ncols=2, label_text_font_size="11px", glyph_width=18,
         label_height=14, glyph_height=14, padding=0, margin=2, spacing=8, border_line_color=None,
         background_fill_alpha=0.0, click_policy="hide",
     )  # fmt: skip
