@@ -12,7 +12,7 @@ from pathlib import Path
 
 from components.config import ServerConfig
 from components.pages.sift_settings import settings_yaml
-from fibsem_dash.errors import FibsemDashError, ParameterError, RunError
+from fibsem_dash.errors import AccessError, FibsemDashError, ParameterError, RunError
 from fibsem_dash.io.atomic import write_bytes
 from fibsem_dash.jobs import JobRecord, JobRegistry, jobs_folder
 from fibsem_dash.registration.forecast import Forecast
@@ -142,15 +142,26 @@ def check_plan(plan: RunPlan) -> None:
         raise ParameterError(
             "address of the scheduler", expected="tcp://host:port", found=plan.scheduler
         )
-    for name in (plan.settings.output.flatten_file, plan.settings.output.brightness_file):
-        if name:
-            plan.config.confine(name)
+    _check_places(plan)
     refuse_raw_folder(plan.run_folder, [f.path for f in plan.frames])
     check_name(plan.settings.output)
     get_model(plan.settings.solver)
     first = plan.used[0]
     check_output(plan.settings, first.shape, first.dtype)
     _refuse_foreign(plan.run_folder)
+
+
+def _check_places(plan: RunPlan) -> None:
+    output = plan.settings.output
+    for path in filter(None, (output.flatten_file, output.brightness_file)):
+        plan.config.confine(path)
+    if plan.config.demo_only and plan.scheduler not in ("", plan.config.scheduler):
+        # Who runs the scheduler decides what its clients execute.
+        raise AccessError(
+            "strangers can reach this server, so it works with no scheduler that they name",
+            found=plan.scheduler,
+            remedy="Run on this machine.",
+        )
 
 
 def _refuse_foreign(folder: Path) -> None:

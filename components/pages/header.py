@@ -68,6 +68,7 @@ image; drag its edges.
         self.applying = LatestWork(self._write_flatten)
         self.applying.param.watch(self._on_applied, ["done_count", "error", "busy"])
         self._folder = ""
+        self._pictured: list[Any] | None = None
         self._visible = False
         self._make_compare_fields()
         self.tabs = pn.Tabs(
@@ -94,8 +95,8 @@ image; drag its edges.
     # Layout ---------------------------------------------------------------------------------
 
     def controls(self) -> list[Any]:
-        """Return the cards for the image, its contrast and its files."""
-        return [self._image_card(), self._contrast_card(), self._save_card()]
+        """Return the cards for the image and its contrast."""
+        return [self._image_card(), self._contrast_card()]
 
     def _image_card(self) -> Any:
         image = self.image.param
@@ -155,7 +156,8 @@ image; drag its edges.
             pmui.IntInput.from_param(image.nbins, **HALF),
         )
 
-    def _save_card(self) -> Any:
+    def _save_row(self) -> Any:
+        """Return the buttons under the picture, where they are seen without scrolling."""
         self.buttons: dict[str, pmui.FileDownload] = {}
         kinds = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif"}
         texts = {
@@ -165,22 +167,23 @@ image; drag its edges.
         }
         for name, suffix in kinds.items():
             self.buttons[name] = self._download(name, suffix, texts[name], self.save_bytes)
-        rows = [pn.Row(*self.buttons.values(), margin=0)]
         if downloads.has_snapshot():
             text = "All detectors with the main parameters and the notes on one picture"
             for name, suffix in (("Snapshot PNG", ".png"), ("Snapshot JPEG", ".jpg")):
                 self.buttons[name] = self._download(name, suffix, text, self.snapshot)
-            rows.append(pn.Row(*list(self.buttons.values())[3:], margin=0))
         copy = CopyAsCode.of(lambda: snapshot_code(self.session.frame_path))
-        return card("Save", *rows, copy)
+        caption = pmui.Typography("Save", variant="caption", margin=(8, 2, 0, 8))
+        return pn.FlexBox(caption, *self.buttons.values(), copy, margin=0, gap="0px")
 
     def _download(
         self, name: str, suffix: str, text: str, make: Callable[[str], tuple[str, bytes]]
     ) -> pmui.FileDownload:
         button = pmui.FileDownload(
-            label=name, filename=f"frame{suffix}", size="small", variant="outlined",
-            description=text, margin=(6, 4), icon="download", disabled=True,
+            label=name, filename=f"frame{suffix}", size="small", description=text, icon="",
+            margin=(2, 0), disabled=True, sx={"minWidth": "0", "textTransform": "none"},
         )  # fmt: skip
+        # As an argument it is mixed up with the old name of the parameter.
+        button.variant = "text"
         button.callback = partial(self._send, button, suffix, make)
         return button
 
@@ -189,7 +192,7 @@ image; drag its edges.
             self.table.param.only_changed, margin=(8, 4), size="small"
         )
         self.compare_with = pmui.Select(
-            options=["previous frame", "frame ..."], value="previous frame", width=165,
+            options=["previous frame", "frame ..."], value="previous frame", width=150,
             label="Compare with", size="small", margin=(6, 4),
         )  # fmt: skip
         self.other = pmui.IntInput(
@@ -209,7 +212,7 @@ image; drag its edges.
     def main(self) -> Any:
         """Return the image with the slider, and the tabs."""
         picture = pn.Column(
-            self.image, self.slider, sizing_mode="stretch_both", margin=(0, 4),
+            self.image, self.slider, self._save_row(), sizing_mode="stretch_both", margin=(0, 4),
             styles={"flex": "1 1 0", "min-width": "320px"},
         )  # fmt: skip
         tabs = pn.Column(
@@ -255,6 +258,9 @@ image; drag its edges.
             self._folder = self.session.folder
             self.image.contrast.clear()
             self._set_view(self.session.detector)
+        if self._pictured is not self.session.frames:
+            self._pictured = self.session.frames
+            self.slider.thumbnails.request(self._pictured, self.session.detector)
         self.image.open(self.session.frame_path)
         self._read_header()
 
@@ -277,7 +283,9 @@ image; drag its edges.
             self.table.clear()
             return
         other_path = "" if other is None else self.session.frames[other].path
-        self.table.request(path, other_path, "" if other is None else f"Frame {other}")
+        label = "" if other is None else f"Frame {other}"
+        self.only_changed.label = f"Only changed since {label.lower()}" if label else "Only changed"
+        self.table.request(path, other_path, label)
 
     def _on_compare(self, *_events: Any) -> None:
         self.other.param.update(
@@ -381,18 +389,7 @@ image; drag its edges.
 
     def save_bytes(self, suffix: str) -> tuple[str, bytes]:
         """Return name and content of a file with what is shown, or with its raw counts."""
-        loaded, box = self.image.loaded, self.image.active_box
-        picture = loaded.pictures[self.image.current]
-        part = "_box" if any(box) else ""
-        if suffix == ".tif":
-            detector = self.image.detector
-            name = downloads.file_name(loaded.frame, f"{detector}{part}", suffix)
-            return name, downloads.tiff_bytes(loaded.frame, detector, box)
-        low, high = self.image.contrast[picture.key]
-        letters = "".join(c.detector for c in picture.channels)
-        name = downloads.file_name(loaded.frame, f"{letters}_{picture.kind}{part}", suffix)
-        inverted = self.image.inverted
-        return name, downloads.picture_bytes(picture, low, high, suffix, inverted, box)
+        return downloads.shown_file(self.image, suffix)
 
     def snapshot(self, suffix: str) -> tuple[str, bytes]:
         """Return name and content of the snapshot figure."""

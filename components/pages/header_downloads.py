@@ -13,6 +13,7 @@ import numpy as np
 
 from components.pages.header_analysis import Box
 from components.pages.header_frame import Picture
+from components.pages.header_image import FrameImage
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.frame import FIBSEMFrame
 from fibsem_dash.image.contrast import to_8bit
@@ -130,3 +131,25 @@ def file_name(frame: FIBSEMFrame, detail: str, suffix: str) -> str:
 def as_file(data: bytes) -> Any:
     """Return bytes as a download button takes them."""
     return io.BytesIO(data)
+
+
+def shown_file(image: FrameImage, suffix: str) -> tuple[str, bytes]:
+    """Return name and content of a file with what is shown, or with its raw counts.
+
+    Parameters
+    ----------
+    image : FrameImage
+        With a frame.
+    suffix : str
+        ".png" and ".jpg" give what is shown in 8 bit, ".tif" the counts of the detector.
+    """
+    loaded, box = image.loaded, image.active_box
+    part = "_box" if any(box) else ""
+    if suffix == ".tif":
+        name = file_name(loaded.frame, f"{image.detector}{part}", suffix)
+        return name, tiff_bytes(loaded.frame, image.detector, box)
+    picture = loaded.pictures[image.current]
+    low, high = image.contrast[picture.key]
+    letters = "".join(c.detector for c in picture.channels)
+    name = file_name(loaded.frame, f"{letters}_{picture.kind}{part}", suffix)
+    return name, picture_bytes(picture, low, high, suffix, image.inverted, box)

@@ -275,5 +275,5 @@ class FrameView(ImageView):
             super()._set_ranges(x_centre, y_centre, scale)
 
     def _load(self, shape: tuple[int, int], read: Any, bounds: Any) -> Any:
-        part, place = visible_part(shape, read, bounds)
+        part, place = visible_part(shape, read, bounds, self.most_pixels)
         return (read.finish(part, place) if isinstance(read, Picture) else part), place

@@ -18,7 +18,7 @@ from components.plots.background import background_figure
 from components.plots.base import number
 from components.plots.export import name_figures
 from components.plots.fsc import fsc_figure
-from components.plots.noise import noise_figure
+from components.plots.noise import noise_figures
 from components.plots.snr import snr_figure
 from components.widgets.facts import Facts, PlainText
 from components.widgets.figure_tools import CopyAsCode
@@ -244,7 +244,7 @@ class NoiseTab(AnalysisTab):
 
     def draw(self, outcome: Outcome) -> Any:
         """Return the figure of a result."""
-        return noise_figure(outcome.result)
+        return noise_figures(outcome.result, outcome.scope.region)
 
     def summary(self, outcome: Outcome) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
         """Return the numbers below the figure, and sentences about them."""

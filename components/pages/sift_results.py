@@ -14,6 +14,8 @@ table { border-collapse: collapse; font-size: 13px; width: 100%; }
 td { white-space: nowrap; padding: 1px 4px; border-bottom: 1px solid rgba(128,128,128,.25); }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.u { opacity: .7; white-space: nowrap; }
+table.m { font-size: 11px; }
+table.m td { padding: 1px 2px; border: 0; }
 p.note { font-size: 11px; opacity: .7; margin: 6px 4px; }
 tr.head td { font-weight: 600; border-bottom: none; padding-top: 5px; }
 """
@@ -88,12 +90,13 @@ def results_html(trial: PairTrial) -> str:
             for name, value, unit in rows
         ]
     lines.append('<tr class="head"><td colspan="3">Matrix, first to second frame (px)</td></tr>')
+    lines.append('<tr><td colspan="3"><table class="m">')
     for row in trial.matrix[:2]:
         cells = "".join(
             f'<td class="n">{_matrix_number(value, k)}</td>' for k, value in enumerate(row)
         )
         lines.append(f"<tr>{cells}</tr>")
-    lines.append(f'</table><p class="note">{NOTE}</p>')
+    lines.append(f'</table></td></tr></table><p class="note">{NOTE}</p>')
     return "".join(lines)
 
 

@@ -5,12 +5,66 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, HoverTool, Span
+from bokeh.layouts import column
+from bokeh.models import ColumnDataSource, HoverTool, Range1d, Span
 
 from components.plots.base import curve_figure, finish_curves, number
 from components.plots.colours import INLIER, OUTLIER, THRESHOLD, Y_LIGHT, Y
 from components.plots.export import add_export
+from components.plots.paint import HIGH, LOW, opaque, to_grey
 from fibsem_dash.image.noise import NoiseStatistics
+
+MASK_PX = 400
+"""Most pixels of the mask preview per side; every n-th pixel of larger images is shown."""
+
+
+def noise_figures(result: NoiseStatistics, region: tuple[int, int, int, int] | None = None) -> Any:
+    """Draw the variance over the signal, and below it which pixels were analysed.
+
+    Parameters
+    ----------
+    result : NoiseStatistics
+        Of the region.
+    region : (int, int, int, int), optional
+        Bounds (yi, ya, xi, xa) of the analysed part of the frame, px.
+    """
+    return column(noise_figure(result), mask_figure(result, region), sizing_mode="stretch_width")
+
+
+def mask_figure(
+    result: NoiseStatistics, region: tuple[int, int, int, int] | None = None, width: int = 360
+) -> Any:
+    """Draw the smoothed image: blue pixels were left out as too dark, red ones as too bright.
+
+    Parameters
+    ----------
+    result : NoiseStatistics
+        Of the region.
+    region : (int, int, int, int), optional
+        Bounds (yi, ya, xi, xa) of the analysed part of the frame, px.
+    width : int
+        About how wide it is shown, px; for its height.
+    """
+    smoothed = np.where(result.used, result.smoothed, -np.inf)
+    rows, columns = smoothed.shape
+    yi, ya, xi, xa = region or (0, rows, 0, columns)
+    # The smoothing kernel leaves a margin out on every side.
+    top, left = yi + (ya - yi - rows) // 2, xi + (xa - xi - columns) // 2
+    step = max(1, -(-max(rows, columns) // MASK_PX))
+    shown = smoothed[::step, ::step]
+    colours = opaque(to_grey(shown, result.low, result.high))
+    colours[shown < result.low, :3], colours[shown > result.high, :3] = LOW, HIGH
+    outside = np.count_nonzero((smoothed < result.low) | (smoothed > result.high))
+    title = f"Left out: {number(100 * outside / smoothed.size, 3)} % (blue dark, red bright)"
+    height = int(np.clip((width - 70) * rows / columns, 100, 360)) + 70
+    plot = curve_figure(title, "x (px)", "y (px)", height)
+    plot.x_range, plot.y_range = Range1d(left, left + columns), Range1d(top + rows, top)
+    plot.grid.visible = False
+    packed = np.ascontiguousarray(colours).view(np.uint32)[..., 0]
+    place = {"x": [left], "y": [top], "dw": [columns], "dh": [rows]}
+    source = ColumnDataSource({"image": [packed], **place}, name="mask")
+    plot.image_rgba("image", "x", "y", "dw", "dh", source=source)
+    return add_export(plot, "noise mask", data=False)
 
 
 def noise_figure(result: NoiseStatistics) -> Any:

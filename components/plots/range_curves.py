@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, HoverTool, Range1d, Span
+from bokeh.models import ColumnDataSource, HoverTool, Legend, Range1d, Span
 from bokeh.plotting import figure
 
 from components.plots.base import hold_ranges
@@ -49,6 +49,8 @@ class RangeCurves:
             toolbar_location="above",
             x_range=Range1d(-0.5, 0.5),
         )
+        # A legend that exists before the curves do is the one that they are put into.
+        self.figure.add_layout(Legend(orientation="horizontal"), "above")
         measured = [
             self._curve("maximum", "maximum", HIGH_HEX, "triangle"),
             self._curve("minimum", "minimum", LOW_HEX, "inverted_triangle"),
@@ -75,10 +77,11 @@ class RangeCurves:
         hold_ranges(self.figure, self.source)
         self.figure.add_tools(HoverTool(tooltips=tips, renderers=measured[:1], mode="vline"))
         self.figure.legend.click_policy = "hide"
-        self.figure.legend.orientation = "horizontal"
         self.figure.legend.padding = 2
-        self.figure.legend.label_text_font_size = "9pt"
-        self.figure.add_layout(self.figure.legend[0], "above")
+        self.figure.legend.update(
+            label_text_font_size="11px", glyph_width=16, spacing=8, margin=2,
+            border_line_color=None, background_fill_alpha=0.0,
+        )  # fmt: skip
         self.figure.toolbar.logo = None
         titles = {n: f"{n.replace('_', ' ')} (counts)" for n in COLUMNS[1:]}
         add_export(self.figure, "data range", titles, sources=[self.source])

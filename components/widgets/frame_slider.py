@@ -1,4 +1,4 @@
-"""Slider, number and buttons that move the cursor through the frames."""
+"""Slider, thumbnails, number and buttons that move the cursor through the frames."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import panel_material_ui as pmui
 
 from components.session import Session
 from components.widgets.facts import PlainText
+from components.widgets.thumbnails import Thumbnails
 
 
 class FrameSlider(pn.viewable.Viewer):  # type: ignore[misc]
@@ -38,8 +39,10 @@ class FrameSlider(pn.viewable.Viewer):  # type: ignore[misc]
             margin=(4, 14),
         )
         self.number = pmui.IntInput(label="Frame", start=0, width=96, size="small", margin=(6, 4))
-        self.total = pmui.Typography("", variant="body2", margin=(16, 8, 0, 0))
-        self.file_line = PlainText("", muted=True, one_line=True, margin=(0, 12))
+        self.total = pmui.Typography("", variant="body2", margin=(16, 14, 0, 0))
+        self.file_line = PlainText("", muted=True, one_line=True, margin=(16, 12))
+        self.thumbnails = Thumbnails()
+        self.thumbnails.strip.param.watch(lambda event: self._go(event.new[0]), "clicked")
         self.previous.on_click(lambda _event: session.step_frame(-1))
         self.next.on_click(lambda _event: session.step_frame(1))
         self.slider.param.watch(self._on_slider, "value")
@@ -69,12 +72,10 @@ class FrameSlider(pn.viewable.Viewer):  # type: ignore[misc]
             self.session.frame = min(max(int(frame), 0), len(self.session.frames) - 1)
 
     def __panel__(self) -> Any:
+        strip = pn.Column(self.slider, self.thumbnails, sizing_mode="stretch_width", margin=0)
+        stretch: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
         return pn.Column(
-            pn.Row(
-                self.previous, self.slider, self.next, self.number, self.total,
-                sizing_mode="stretch_width", margin=0,
-            ),
-            self.file_line,
-            sizing_mode="stretch_width",
-            margin=0,
-        )  # fmt: skip
+            pn.Row(self.previous, strip, self.next, **stretch),
+            pn.Row(self.file_line, self.number, self.total, align="center", **stretch),
+            **stretch,
+        )

@@ -67,8 +67,8 @@ def table_frame(rows: list[HeaderRow], compared: bool) -> pd.DataFrame:
         "value": [row.value for row in rows],
         "other": [row.other for row in rows],
         "unit": [row.unit for row in rows],
-        "offset": ["" if row.offset is None else str(row.offset) for row in rows],
         "description": [row.meaning for row in rows],
+        "offset": ["" if row.offset is None else str(row.offset) for row in rows],
     }
     if not compared:
         del data["changed"], data["other"]
@@ -132,7 +132,8 @@ class HeaderTable(pn.viewable.Viewer):  # type: ignore[misc]
             sizing_mode="stretch_both",
             min_height=240,
             theme="simple",
-            configuration={"groupStartOpen": True},
+            # A narrow tab leaves the last columns out; the line below tells what they hold.
+            configuration={"groupStartOpen": True, "responsiveLayout": "hide"},
             stylesheets=[DENSE],
             margin=(0, 4),
         )  # fmt: skip

@@ -33,18 +33,38 @@ Read = Callable[[slice, slice], Image]
 """Returns pixels of the rows and columns asked for; slices may have a step."""
 
 SCREEN_PX = 1100
-"""Pixels sent per side: about what a screen shows of a picture."""
+"""Most pixels sent per side: about what a large screen shows of a picture."""
+
+FIRST_PX = 500
+"""Pixels sent per side as long as the browser has not told how large it draws the picture."""
+
+FINE = 1.5
+"""Pixels sent per pixel of the drawing: fine screens have up to two, and more take long to send."""
 
 SMOOTH_PIXELS = 16_000_000
 """Visible parts up to this many pixels are averaged down; larger ones are sampled, which reads
 less of the file (an average of 10^8 pixels takes 0.25 s, a sample a few ms)."""
+
+SMALL_BAR: dict[str, Any] = {
+    "background_fill_alpha": 0.6,
+    "border_line_color": None,
+    "label_text_font_size": "11px",
+    "label_standoff": 1,
+    "padding": 3,
+    "margin": 3,
+    "bar_length": 0.15,
+}
+"""Look of a scale bar that leaves thin planes visible."""
 
 JITTER_PX = 16
 """Changes of the size on the screen that are below this are not followed."""
 
 
 def visible_part(
-    shape: tuple[int, int], read: Read, bounds: tuple[float, float, float, float]
+    shape: tuple[int, int],
+    read: Read,
+    bounds: tuple[float, float, float, float],
+    most: int = SCREEN_PX,
 ) -> tuple[Image, tuple[int, int, int, int]]:
     """Read what is visible, reduced to screen resolution.
 
@@ -56,6 +76,8 @@ def visible_part(
         Reads rows and columns.
     bounds : (float, float, float, float)
         Visible (xi, xa, yi, ya), px; may reach beyond the image.
+    most : int
+        Most pixels per side of the part.
 
     Returns
     -------
@@ -70,7 +92,7 @@ def visible_part(
     top, bottom = int(np.clip(np.floor(yi), 0, height)), int(np.clip(np.ceil(ya), 0, height))
     if right <= left or bottom <= top:
         return np.zeros((0, 0), np.uint8), (0, 0, 0, 0)
-    step = max(1, -(-max(right - left, bottom - top) // SCREEN_PX))
+    step = max(1, -(-max(right - left, bottom - top) // most))
     if step > 1 and (right - left) * (bottom - top) > SMOOTH_PIXELS:
         part = read(slice(top, bottom, step), slice(left, right, step))
         place = (left, left + part.shape[1] * step, top, top + part.shape[0] * step)
@@ -255,8 +277,13 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
         if self._read is not None and all(np.isfinite(bounds)):
             self.work.request(self.shape, self._read, bounds)
 
+    @property
+    def most_pixels(self) -> int:
+        """How many pixels per side are worth sending for the present size of the drawing."""
+        return min(SCREEN_PX, int(FINE * max(self._screen)) or FIRST_PX)
+
     def _load(self, shape: tuple[int, int], read: Read, bounds: Any) -> Any:
-        return visible_part(shape, read, bounds)
+        return visible_part(shape, read, bounds, self.most_pixels)
 
     def _show(self, _event: Any) -> None:
         part, (xi, xa, yi, ya) = self.work.result
@@ -285,8 +312,8 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
             unit="nm",
             dimensional=MetricLength(),
             location="bottom_left",
-            background_fill_alpha=0.6,
             visible=False,
+            **SMALL_BAR,
         )
         self.figure.add_layout(self._bar)
 

@@ -25,6 +25,7 @@ from components.plots.colours import CURSOR
 from components.plots.export import add_export
 from components.stream import StreamWork
 from components.widgets.busy_line import BusyLine
+from components.widgets.image_view import SMALL_BAR
 from components.widgets.plain import plain
 from fibsem_dash.registration.preview import PlaneRequest, Previewer, PreviewPlane
 from fibsem_dash.transforms.matrices import Array
@@ -104,7 +105,7 @@ class PlaneView(pn.viewable.Viewer):  # type: ignore[misc]
         plot.add_layout(self.cursor)
         bar = ScaleBar(
             range=plot.x_range, unit="µm", dimensional=MetricLength(), location="bottom_left",
-            background_fill_alpha=0.6,
+            **SMALL_BAR,
         )  # fmt: skip
         plot.add_layout(bar)
         plot.on_event(Tap, self._on_tap)

@@ -8,6 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from components.session import Session
+from components.widgets.figure_tools import table_download
 from components.widgets.frame_table import plain_table, runs_frame
 from fibsem_dash.registration.run_list import RunInfo, list_runs
 
@@ -35,6 +36,7 @@ class RunPicker(pn.viewable.Viewer):  # type: ignore[misc]
             label="Resume", icon="play_arrow", width=width, margin=(8, 8), disabled=True
         )
         self.resume.on_click(lambda _event: self.open())
+        self.save = table_download("runs", lambda: runs_frame(self.runs, session.config.run_root))
         self.text = pmui.Typography("", variant="body2", width=width, margin=(4, 8))
         self._layout = pn.Column(self.text, margin=0)
         session.param.watch(lambda _event: self._say(), "run_folder")
@@ -44,7 +46,9 @@ class RunPicker(pn.viewable.Viewer):  # type: ignore[misc]
         self.runs = list_runs(self.session.config.run_root)
         self.table = self._make_table()
         self.resume.disabled = True
-        self._layout[:] = [self.text, self.table, self.resume] if self.runs else [self.text]
+        self._layout[:] = (
+            [self.text, self.table, self.save, self.resume] if self.runs else [self.text]
+        )
         self._say()
 
     def _make_table(self) -> Any:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -216,8 +214,6 @@ def read_trend(run_folder: str | os.PathLike[str]) -> TrendData:
 
 def trend_of(run: StoredRun) -> TrendData:
     """Do what `read_trend` does for a run that was read already."""
-    # The first fit needs it, and importing it takes longer than all curves.
-    threading.Thread(target=import_module, args=("scipy.signal",), daemon=True).start()
     if run.stage_done("pairs") and run.store.file("pairs.csv").exists():
         table = read_csv(run.store.file("pairs.csv"))
         if set(CENTROID_COLUMNS) <= set(table):

@@ -12,7 +12,7 @@ from components.pages.header_analysis import analysis_region, fsc_of_rows
 from components.plots.background import background_figure
 from components.plots.base import number
 from components.plots.fsc import fsc_figure
-from components.plots.noise import noise_figure
+from components.plots.noise import mask_figure, noise_figure
 from components.plots.snr import snr_figure
 from fibsem_dash.image.flatten import fit_background
 from fibsem_dash.image.noise import noise_statistics
@@ -46,6 +46,21 @@ def test_noise_shows_bins_and_their_line(image: np.ndarray) -> None:
     np.testing.assert_array_equal(source(plot, "bins").data["variance"], result.variances)
     line = source(plot, "line").data
     np.testing.assert_allclose(line["variance"][0], 0.0, atol=1e-6)
+
+
+def test_the_mask_of_the_noise_colours_what_was_left_out(image: np.ndarray) -> None:
+    result = noise_statistics(image, thresholds=(0.1, 0.05))
+    plot = mask_figure(result, region=(100, 356, 40, 296))
+    data = source(plot, "mask").data
+    rows, columns = result.smoothed.shape
+    assert data["image"][0].shape == (rows, columns)
+    assert data["y"] == [100 + (256 - rows) // 2]
+    assert data["x"] == [40 + (256 - columns) // 2]
+    colours = data["image"][0].view(np.uint8).reshape(rows, columns, 4)
+    coloured = np.ptp(colours[..., :3].astype(int), axis=-1) > 0
+    left_out = (result.smoothed < result.low) | (result.smoothed > result.high)
+    np.testing.assert_array_equal(coloured, left_out)
+    assert 0.1 < coloured.mean() < 0.2
 
 
 def test_background_shows_surface_and_profiles_in_pixels_of_the_frame(image: np.ndarray) -> None:

@@ -290,6 +290,26 @@ def test_the_estimate_tells_time_memory_and_disk(page: RegistrationPage) -> None
     assert "ordered otherwise" in order_note(shuffled)
 
 
+def test_a_tab_works_only_while_it_is_open(page: RegistrationPage) -> None:
+    page.on_enter()
+    page.tabs.active = 1
+    trend = page.shown_view
+    assert trend.active
+    page.tabs.active = 2
+    pairs = page.shown_view
+    assert pairs is not trend
+    assert not trend.active
+    page.tabs.active = 0
+    assert page.shown_view is None
+    page.tabs.active = 1
+    assert page.shown_view is trend
+    page.on_leave()
+    assert not trend.active
+    page.on_enter()
+    assert trend.active
+    page.on_leave()
+
+
 @pytest.mark.parametrize(
     ("estimator", "hidden"),
     [("sift", {"estimation", "blocks"}), ("blocks", {"sift", "matching"}), ("auto", set())],

@@ -18,8 +18,8 @@ from fibsem_dash.cli import main
 from fibsem_dash.errors import FormatError, ParameterError
 from fibsem_dash.io.tables import read_csv, read_quality, write_csv
 from fibsem_dash.quality import parse_gates, read_quality_table
-from fibsem_dash.report import read_tables, write_comparison, write_run_report
 from fibsem_dash.registration.stack_conversion import convert_stack
+from fibsem_dash.report import read_tables, write_comparison, write_run_report
 from fibsem_dash.report.images import bar_length_nm, stack_pictures
 from fibsem_dash.report.plots import compact, compact_frames, useful_decimals
 
