@@ -78,8 +78,9 @@ class PairsView(pn.viewable.Viewer):  # type: ignore[misc]
         self.words = pmui.Typography("", variant="body2", margin=(2, 10))
         # Its place is kept, so that the pictures do not move.
         self.failure = pmui.Typography(
-            "", variant="body2", height=22, sizing_mode="stretch_width", margin=(0, 10)
-        )
+            "", variant="body2", height=22, sizing_mode="stretch_width", margin=(0, 10),
+            sx={"& p": {"whiteSpace": "nowrap", "overflow": "hidden", "textOverflow": "ellipsis"}},
+        )  # fmt: skip
         self.status = pmui.Select(
             label="Show", options=list(STATUSES), value="all", size="small", width=150
         )

@@ -15,7 +15,7 @@ from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
 from components.pages.quality_panels import DifferencesPanel, LowerPanel, StatisticsPanel
 from components.pages.quality_save import QualitySave
 from components.quality.pictures import pair_requests
-from components.quality.reading import ReadTable, Source, TableReader, source_of
+from components.quality.reading import ReadTable, Source, TableReader, running_evaluation, source_of
 from components.quality.runs import MOST_RUNS, QualityRuns
 from components.session import Session
 from components.widgets.external_stack import ExternalStack
@@ -171,12 +171,30 @@ This page compares registrations by how well each slice fits the one before.
 
     def _read_compared(self) -> None:
         """Add the runs that an address asks for."""
-        missing = [path for path in self.session.compared if not self.runs.has_path(path)]
+        known = {*self.runs.paths, *self._awaited}
+        missing = [path for path in self.session.compared if path not in known]
         if self.active and missing:
             # An address that lists runs says all that is wanted.
             self._offered |= {*missing, self.session.run_folder}
-            config = self.session.config
-            self.reader.read(*(source_of(path, config, job_registry()) for path in missing))
+            registry = job_registry()
+            ready = []
+            for path in missing:
+                source = source_of(path, self.session.config, registry)
+                if job := running_evaluation(path, registry):
+                    self._await(job, source)
+                else:
+                    ready.append(source)
+            if ready:
+                self.reader.read(*ready)
+
+    @property
+    def _awaited(self) -> list[str]:
+        """Tables that jobs write at present."""
+        return [source.name for source in self._pending.values()]
+
+    def _show_address(self) -> None:
+        if self.active:
+            self.session.compared = [*self.runs.paths, *self._awaited]
 
     def _on_read(self, items: list[ReadTable]) -> None:
         when_locked(lambda: self._take_all(items))
@@ -214,8 +232,7 @@ This page compares registrations by how well each slice fits the one before.
         if not hasattr(self, "pictures"):
             return
         has_runs = bool(self.runs.entries)
-        if self.active:
-            self.session.compared = self.runs.paths
+        self._show_address()
         self.pictures.visible, self.nothing.visible = has_runs, not has_runs
         self.curves.refresh()
         self.statistics.refresh()
@@ -270,6 +287,11 @@ This page compares registrations by how well each slice fits the one before.
         except FibsemDashError as error:
             self.say(describe_error(error))
             return
+        self._await(job, source)
+        # So that a reload waits for it, too.
+        self._show_address()
+
+    def _await(self, job: str, source: Source) -> None:
         self._pending[job] = source
         document = pn.state.curdoc
         if self._poll is None and document is not None and document.session_context is not None:
@@ -295,6 +317,7 @@ This page compares registrations by how well each slice fits the one before.
                 self.reader.read(source)
             else:
                 self.external.tell_job(f"{record.title}: {record.state}. {record.error}", "error")
+                self._show_address()
         if not self._pending and self._poll is not None:
             self._poll.stop()
             self._poll = None

@@ -203,7 +203,7 @@ class RunForm:
             groups["estimation"].param.estimator, size="small", margin=(14, 8)
         )
         self.estimator_words = pmui.Typography(
-            "", variant="body2", sx={"opacity": 0.75}, margin=(18, 4)
+            "", variant="body2", sx={"opacity": 0.75}, margin=(44, 4, 4, 4)
         )
         self.preset = pmui.Select(
             label="Preset", options=["", *PRESETS], value="", width=300,
@@ -278,10 +278,7 @@ class RunForm:
     def main(self) -> Any:
         """Return the settings of all stages."""
         tools = pn.Row(self.preset, self.load, self.save, sizing_mode="stretch_width", margin=0)
-        title = pmui.Typography("Estimator", variant="subtitle2", margin=(18, 4, 4, 10))
-        way = pn.Row(
-            title, self.estimator, self.estimator_words, sizing_mode="stretch_width", margin=0
-        )
+        way = pn.Row(self.estimator, self.estimator_words, sizing_mode="stretch_width", margin=0)
         return pn.Column(
             tools, self.load_note, way, *(c.card for c in self.cards.values()),
             sizing_mode="stretch_both", scroll="y-auto", margin=0,

@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 
 from components.locked import when_locked
 from components.pages.base import Page, empty_state
+from components.pages.sift_blocks import BlocksView
 from components.pages.sift_controls import WHOLE, SiftControls
 from components.pages.sift_laboratory import Laboratory
 from components.pages.sift_pictures import PairPicture
@@ -26,6 +27,9 @@ from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.trial import try_pair
 from fibsem_dash.registration.trial_result import PairTrial
 from fibsem_dash.settings import RunSettings
+
+BLOCKS = 2
+"""Tab of the blocks."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
   histograms with their full width at half maximum (FWHM).
 * Settings are tried on a copy. **Use for the run** hands them over to the registration.
 * **Laboratory** compares models and solvers on pairs spread over the stack.
+* **Blocks**: the displacements that the estimator *blocks* measures, and what the transform leaves
+  of them.
 """
 
     def __init__(self, session: Session, **values: Any) -> None:
@@ -101,6 +107,7 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
         self.picture = PairPicture()
         self.vectors = VectorMap()
         self.histograms = ResidualHistograms()
+        self.blocks = BlocksView()
         self.side = SiftControls(self.tuned)
         self.laboratory = Laboratory(
             self.tuned.settings,
@@ -143,6 +150,7 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
         for group in self.tuned.groups:
             group.param.watch(lambda *_e: self.refresh(), self.side.names_of(group))
         self.work.param.watch(self._on_result, "done_count")
+        self.work.param.watch(lambda event: self.blocks.tell(event.new), "error")
 
     def controls(self) -> list[Any]:
         """Return the cards of the control column."""
@@ -173,10 +181,15 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
             Elapsed(self.work), self.failure, self.note_row, self.state, sizing_mode="stretch_both"
         )
         self.tabs = pmui.Tabs(
-            ("Pair", pair), ("Laboratory", self.laboratory), sizing_mode="stretch_both"
-        )
+            ("Pair", pair), ("Laboratory", self.laboratory), ("Blocks", self.blocks),
+            sizing_mode="stretch_both",
+        )  # fmt: skip
+        self.tabs.param.watch(lambda *_e: when_locked(self._follow_blocks), "active")
         self._show_empty()
         return pn.Column(self.no_stack, self.tabs, sizing_mode="stretch_both")
+
+    def _follow_blocks(self) -> None:
+        self.blocks.enter(self.active and self.tabs.active == BLOCKS)
 
     def _show_empty(self) -> None:
         if hasattr(self, "tabs"):
@@ -188,11 +201,16 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
         self.active = True
         self.picture.set_box(self.session.box)
         self.side.update_note()
+        if self.session.settings.estimation.estimator == "blocks" and not self._asked:
+            # What the run will use comes first.
+            self.tabs.active = BLOCKS
+        self._follow_blocks()
         self.refresh()
 
     def on_leave(self) -> None:
         """Make requests stale that nobody looks at."""
         self.active = False
+        self.blocks.enter(False)
         if self.work.busy:
             self.work.cancel()
             self._asked = None
@@ -241,6 +259,7 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
             request.settings.matching.lowe_ratio,
         )
         self.vectors.show(trial)
+        self.blocks.show(trial, request.settings)
         self.histograms.show(trial)
         self.numbers.object = results_html(trial)
         reason = "" if trial else f"No transform: {trial.estimate.reason}."

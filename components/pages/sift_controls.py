@@ -113,6 +113,15 @@ class SiftControls:
             settings_card("Matching", tuned.matching, matching, collapsed=True),
             settings_card("Model and solver", tuned.solver, SOLVER_FIRST),
             files,
+            card(
+                "Blocks",
+                pn.Column(
+                    field(tuned.estimation, "estimator"),
+                    field(tuned.estimation, "neighbours"),
+                    *(field(tuned.blocks, name) for name in self.names_of(tuned.blocks)),
+                ),
+                collapsed=tuned.estimation.estimator == "sift",
+            ),
             settings_card("SIFT, more", tuned.sift, SIFT_REST, collapsed=True),
             settings_card("Solver, more", tuned.solver, SOLVER_REST, collapsed=True),
         ]

@@ -14,7 +14,7 @@ from fibsem_dash.params import RunParams
 from fibsem_dash.params.models import SettingsParams
 from fibsem_dash.settings import RunSettings, from_dict, resolve_name, to_dict, update
 
-TUNED = ("sift", "matching", "solver")
+TUNED = ("sift", "matching", "estimation", "blocks", "solver")
 """Groups that are tuned on a copy until they are used for the run."""
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -32,7 +32,7 @@ from components.plots.colours import (
 )
 from components.plots.export import add_export
 from components.plots.telemetry import cursor_line
-from components.plots.trend_curves import visible_columns, y_ends
+from components.plots.trend_curves import visible_columns
 from fibsem_dash.quality import telemetry_reports as reports
 
 Series = npt.NDArray[np.float64]
@@ -176,7 +176,7 @@ def transformation_group(told: reports.TransformationReport) -> ReportGroup:
             if stage == "cumulative":
                 fits = _elements(told.fit, first, second)
                 curves += tuple(
-                    ReportCurve(f"{word} taken out", fits[:, k], colour, "dashed")
+                    ReportCurve(f"{word} fit", fits[:, k], colour, "dashed")
                     for k, (word, colour) in enumerate(zip(words, (X_LIGHT, Y_LIGHT), strict=True))
                 )
             panels.append(ReportPanel(f"{title}, {stage}", quantity, curves))
@@ -217,7 +217,7 @@ class ReportFigures:
     def _draw(self, panel: ReportPanel, frame: int) -> Any:
         plot = figure(
             title=panel.title, x_range=self.x_range, y_range=Range1d(-1, 1),
-            height=220 if self.group.columns == 1 else 200, sizing_mode="stretch_width",
+            height=230, sizing_mode="stretch_width",
             x_axis_label="frame", y_axis_label=panel.quantity, tools="xpan,reset,save",
             active_drag="xpan", output_backend="canvas", toolbar_location="above",
             min_border_left=64, lod_threshold=None,
@@ -241,11 +241,7 @@ class ReportFigures:
             for key, curve in zip(keys, panel.curves, strict=True)
         ]  # fmt: skip
         if several:
-            plot.add_layout(plot.legend[0], "right")
-            plot.legend.update(
-                label_text_font_size="10px", glyph_width=16, padding=2, spacing=0,
-                border_line_color=None, background_fill_alpha=0.0, click_policy="hide",
-            )  # fmt: skip
+            _place_legend(plot)
         tips = [
             (curve.label, f"@{key}{{0.[00000]}}")
             for key, curve in zip(keys, panel.curves, strict=True)
@@ -275,7 +271,7 @@ class ReportFigures:
             columns = visible_columns(frames, curves, start, end)
             if not _same(source.data, columns):
                 source.data = columns
-            low, high = y_ends(frames, curves, start, end)
+            low, high = _value_ends(frames, curves, start, end)
             plot.y_range.update(start=low, end=high, reset_start=low, reset_end=high)
 
     def _on_tap(self, event: Any) -> None:
@@ -289,6 +285,33 @@ class ReportFigures:
             for line in plot.center:
                 if hasattr(line, "location"):
                     line.location = frame
+
+
+def _place_legend(plot: Any) -> None:
+    legend = plot.legend[0]
+    legend.update(
+        orientation="horizontal", ncols=2, label_text_font_size="11px", glyph_width=18,
+        label_height=14, glyph_height=14, padding=0, margin=2, spacing=8, border_line_color=None,
+        background_fill_alpha=0.0, click_policy="hide",
+    )  # fmt: skip
+    # Above the curves rather than on them.
+    plot.add_layout(legend, "above")
+
+
+def _value_ends(
+    frames: Frames, curves: Mapping[str, Series], start: float, end: float
+) -> tuple[float, float]:
+    """Return the ends of the vertical axis; narrow, where values hardly differ."""
+    first, last = np.searchsorted(frames, start), np.searchsorted(frames, end, "right")
+    parts = [curve[first:last] for curve in curves.values()]
+    values = np.concatenate([part[np.isfinite(part)] for part in parts])
+    if not len(values):
+        return -1.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    # A course of nanometres in a distance of millimetres must fill the figure; what does not
+    # change at all is a line in its middle.
+    margin = 0.06 * (high - low) or max(1e-3 * abs(low), 1e-6)
+    return low - margin, high + margin
 
 
 def _frame_ends(frames: Sequence[int] | Frames) -> tuple[float, float]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,16 @@ from components.config import ServerConfig
 from components.stream import StreamWork
 from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import AccessError, FibsemDashError
+from fibsem_dash.io.atomic import write_json
 from fibsem_dash.jobs import JobRegistry
 from fibsem_dash.quality import QualityTable, find_run_stack, read_quality_table
 from fibsem_dash.registration.run_list import RunInfo, list_runs
+
+NOTED = {"label": str, "stack": str, "inverted": bool, "offset": int}
+"""What is noted of an evaluated stack, and its kind."""
+
+LARGEST_NOTE = 100_000
+"""Bytes; a note has a few hundred."""
 
 
 @dataclass(frozen=True)
@@ -155,22 +164,69 @@ def _run_offer(run: RunInfo, config: ServerConfig) -> Offer:
 
 def evaluation_offers(config: ServerConfig, registry: JobRegistry | None) -> list[Offer]:
     """List the stacks that were evaluated by jobs."""
-    import time
-
     found = []
     for record in registry.jobs() if registry is not None else ():
         source = evaluation_source(record.arguments) if record.kind == "evaluate" else None
         if source is None or not confined_stack(source.name, config):
             continue
         date = time.strftime("%Y-%m-%d %H:%M", time.gmtime(record.created))
-        found.append(Offer(record.title, record.state, date, source))
+        found.append(Offer(record.title, record.state, date, with_note(source)))
     return found
 
 
 def source_of(path: str, config: ServerConfig, registry: JobRegistry | None) -> Source:
     """Return how a path of an address is read: with its stack if a job evaluated one."""
     known = (offer.source for offer in evaluation_offers(config, registry))
-    return next((source for source in known if source.name == path), Source(path))
+    found = next((source for source in known if source.name == path), None)
+    if found is None:
+        found = Source(path)
+        if path.lower().endswith(".csv") and confined_stack(path, config):
+            found = with_note(found)
+    return found
+
+
+def running_evaluation(path: str, registry: JobRegistry) -> str:
+    """Return the id of the job that will write a table; empty when none runs or waits."""
+    for record in registry.jobs():
+        if record.kind == "evaluate" and record.active:
+            source = evaluation_source(record.arguments)
+            if source is not None and source.name == path:
+                return str(record.id)
+    return ""
+
+
+def note_path(table: str) -> Path:
+    """Return the file beside the table of an evaluated stack that says how it is compared."""
+    return Path(table).with_suffix(".json")
+
+
+def write_note(source: Source) -> None:
+    """Write down beside its table how an evaluated stack is compared.
+
+    Raises
+    ------
+    AccessError
+        When it cannot be written.
+    """
+    note = {name: getattr(source, name) for name in NOTED}
+    write_json(note_path(source.name), note)
+
+
+def with_note(source: Source) -> Source:
+    """Return a source with what is noted beside its table; as it is without a note."""
+    path = note_path(source.name)
+    try:
+        if path.stat().st_size > LARGEST_NOTE:
+            return source
+        note = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return source
+    if not isinstance(note, dict):
+        return source
+    # A value of another kind is not one of ours.
+    return replace(
+        source, **{name: note[name] for name, kind in NOTED.items() if type(note.get(name)) is kind}
+    )
 
 
 def evaluation_source(arguments: tuple[str, ...]) -> Source | None:

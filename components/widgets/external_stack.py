@@ -20,7 +20,7 @@ from components.quality.external import (
     match_words,
     table_path,
 )
-from components.quality.reading import Source
+from components.quality.reading import Source, write_note
 from components.quality.runs import QualityRuns, RunEntry
 from components.session import Session
 from components.widgets.elapsed import Elapsed
@@ -174,6 +174,8 @@ class ExternalStack(pn.viewable.Viewer):  # type: ignore[misc]
             out = table_path(self.session.config.run_root, path)
             title = f"Evaluate {Path(path).name}"
             source = Source(str(out), None, Path(path).stem, path, inverted, self._offset())
+            # What the command line of the job does not say, for whoever adds the table later.
+            write_note(source)
             when_locked(partial(self.on_submit, wanted.arguments(out), title, source))
         except FibsemDashError as error:
             self.tell(describe_error(error), "error")

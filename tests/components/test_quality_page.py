@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ from components.pages.quality import DIFFERENCES, STATISTICS, QualityPage
 from components.plots.quality_curves import curve_data, limits_of, styles_of
 from components.quality import outputs
 from components.quality.external import Evaluation, match_words
-from components.quality.reading import Source, evaluation_source
+from components.quality.reading import Source, evaluation_source, note_path, with_note
 from components.quality.runs import QualityRuns
 from components.router import parse_query, query_of
 from components.session import Session
@@ -385,6 +386,62 @@ def test_another_programs_stack_is_found_measured_and_added(page, root, jobs):
     assert np.corrcoef(cut.ravel(), second.current.ravel())[0, 1] > 0.98
     offered = [o for o in quality_add.offers(page.session.config, jobs) if o.source.stack]
     assert [o.source.stack for o in offered] == [added.stack]
+
+
+def test_an_evaluation_joins_the_list_after_a_reload_with_its_offset(page, root, jobs):
+    page.reader.read(Source(str(root / "runs" / "one")))
+    external = page.external
+    external.file.field.param.update(value=str(root / "data" / "other.tif"))
+    external.look()
+    external.match = replace(external.match, z_offset=-3)
+    external.submit()
+    out = page.session.compared[-1]
+    record = jobs.records[0]
+    record.state, record.active = "running", True
+    again = reloaded(page)
+    assert [entry.label for entry in again.runs.entries] == ["one"]
+    again.look_at_jobs()
+    assert again.session.compared == page.session.compared
+    record.state, record.active = "done", False
+    again.look_at_jobs()
+    added = again.runs.entries[1]
+    assert (added.label, added.path, added.offset, added.inverted) == ("other", out, 3, True)
+    # The same, once the job is forgotten.
+    jobs.records.clear()
+    later = reloaded(again)
+    assert later.runs.entries[1] == replace(added, table=later.runs.entries[1].table)
+
+
+def test_an_evaluation_that_fails_leaves_the_address(page, root, jobs):
+    external = page.external
+    external.file.field.param.update(value=str(root / "data" / "other.tif"))
+    external.box["height"].value = external.box["width"].value = 50
+    external.submit()
+    assert len(page.session.compared) == 1
+    jobs.records[0].state = "failed"
+    page.look_at_jobs()
+    assert page.session.compared == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"offset": "3", "stack": 5, "inverted": 1}', "[" * 50_000]
+)
+def test_a_note_that_makes_no_sense_changes_nothing(tmp_path, text):
+    source = Source(str(tmp_path / "t.csv"), label="t", stack="/data/t.tif", offset=2)
+    assert with_note(source) == source
+    note_path(source.name).write_text(text)
+    assert with_note(source) == source
+
+
+def reloaded(page):
+    """Return a page that knows no more than the address of another one."""
+    page.session.page = "quality"
+    values = parse_query(query_of(page.session), ("data", "quality"))
+    other = QualityPage(Session(page.session.config))
+    other.__panel__()
+    other.session.param.update(values)
+    other.on_enter()
+    return other
 
 
 def test_a_box_outside_of_the_stack_starts_no_job(page, root, jobs):

@@ -184,3 +184,13 @@ def test_long_curves_keep_their_spikes() -> None:
     assert 7777 in data["frame"].tolist()
     figures.refine(7000, 8000)
     assert len(figures.sources[0].data["frame"]) > 1000
+
+
+@pytest.mark.parametrize(("values", "spread"), [([5.0, 5.00024], 0.0003), ([3.0, 3.0], 0.01)])
+def test_small_changes_of_a_large_value_fill_the_figure(values: list[float], spread: float) -> None:
+    curve = Curve("recorded", np.array(values), "#000000")
+    panel = ReportPanel("Working distance", "distance (mm)", (curve,))
+    figures = ReportFigures(ReportGroup(np.arange(2), (panel,), ()), "run", 0, lambda _frame: None)
+    y_range = figures.plots[0].y_range
+    assert 0 < y_range.end - y_range.start < spread
+    assert y_range.start < min(values) <= max(values) < y_range.end

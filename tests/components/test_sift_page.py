@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from components.config import ServerConfig
-from components.pages.sift import SiftPage, run_trial
+from components.pages.sift import BLOCKS, SiftPage, run_trial
 from components.pages.sift_results import number_rows, results_html, significant
 from components.pages.sift_settings import PRESETS, settings_from_yaml, settings_yaml
 from components.plots.matches import match_columns
@@ -391,3 +391,50 @@ def test_the_counts_of_matches_add_up(page):
     passed = trial.matches.below(page.tuned.params.matching.lowe_ratio)
     assert matches == passed.sum()
     assert outliers == (passed & ~trial.inliers).sum()
+
+
+def test_blocks_are_tried_while_their_tab_is_shown(page):
+    blocks = page.blocks
+    assert blocks.work.done_count == 0
+    page.tabs.active = BLOCKS
+    outcome = blocks.work.result
+    trial, pair = outcome.blocks, page.work.result.trial
+    assert outcome.pair is pair
+    used, unused = blocks.map.used.data, blocks.map.unused.data
+    assert len(used["x0"]) == trial.used.sum() > 10
+    assert len(used["x0"]) + len(unused["x0"]) == len(trial.matches)
+    np.testing.assert_allclose(used["dx"], trial.vectors[trial.used, 0])
+    page.blocks.kind.value = "residual"
+    longest = np.hypot(used["x1"] - used["x0"], used["y1"] - used["y0"]).max()
+    left = blocks.map.used.data
+    np.testing.assert_allclose(left["rx"], trial.residuals[trial.used, 0])
+    assert longest > 0
+    done = blocks.work.done_count
+    page.tuned.params.blocks.block_size = 48
+    assert blocks.work.done_count == done + 1
+    assert blocks.work.result.blocks.block_size == 48
+    assert page.side.note.object.startswith("Tried on a copy")
+    page.tabs.active = 0
+    page.tuned.params.blocks.block_size = 64
+    assert blocks.work.done_count == done + 1
+
+
+def test_blocks_that_give_no_transform_say_why(page):
+    page.tabs.active = BLOCKS
+    page.tuned.params.blocks.confidence = 1.0
+    assert page.blocks.failure.visible
+    assert "No transform" in page.blocks.failure.object
+    page.blocks.kind.value = "residual"
+    assert len(page.blocks.map.used.data["x0"]) == 0
+
+
+def test_the_blocks_come_first_where_the_run_uses_them(folder):
+    session = open_session(folder)
+    session.settings.estimation.estimator = "blocks"
+    page = SiftPage(session)
+    page.__panel__()
+    page.on_enter()
+    assert page.tabs.active == BLOCKS
+    assert page.blocks.work.done_count == 1
+    page.on_leave()
+    assert not page.blocks.active
