@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,7 +103,8 @@ def measure(command: Sequence[str | os.PathLike[str]], *, memory: bool = False) 
     SystemExit
         The command failed; its last lines are shown.
     """
-    _adopt_orphans()
+    others = {child.pid for child in psutil.Process().children()}
+    _adopt_orphans(True)
     before = _children_cpu()
     started = time.perf_counter()
     with subprocess.Popen(
@@ -125,7 +126,8 @@ def measure(command: Sequence[str | os.PathLike[str]], *, memory: bool = False) 
     if process.returncode != 0:
         tail = "\n".join((output + errors).splitlines()[-15:])
         raise SystemExit(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{tail}")
-    _wait_for_orphans()
+    _wait_for_orphans(others)
+    _adopt_orphans(False)
     return Measured(
         wall_s=wall,
         cpu_s=_children_cpu() - before,
@@ -137,18 +139,21 @@ def measure(command: Sequence[str | os.PathLike[str]], *, memory: bool = False) 
     )
 
 
-def _adopt_orphans() -> None:
+def _adopt_orphans(wanted: bool) -> None:
     """Become the parent of processes whose own parent ends first, so that their time counts."""
     if sys.platform == "linux":
         set_child_subreaper = 36
-        ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(set_child_subreaper, int(wanted), 0, 0, 0)
 
 
-def _wait_for_orphans() -> None:
-    if sys.platform == "linux":
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                os.waitpid(-1, 0)
+def _wait_for_orphans(others: Set[int]) -> None:
+    """Wait for the adopted processes; `others` are children that have nothing to do with them."""
+    if sys.platform != "linux":
+        return
+    for child in psutil.Process().children():
+        if child.pid not in others:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child.pid, 0)
 
 
 def _children_cpu() -> float:
