@@ -11,7 +11,7 @@ JOBS ?= 2
 XDIST := -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-ui test-all lint format bench bench-quick lock clean
+.PHONY: help install demo test test-ui test-all lint docs format bench bench-quick lock clean
 
 help:  ## list the targets
 	@echo "fibsem-dash: make TARGET"
@@ -36,6 +36,9 @@ lint: $(STAMP)  ## check style, formatting, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+docs: $(STAMP)  ## build the documentation in build/site, warnings are errors
+	$(BIN)/python docs/build.py $(ARGS)
 
 format: $(STAMP)  ## apply style and formatting
 	$(BIN)/ruff check --fix .

@@ -1,8 +1,9 @@
 """Time the pipeline and the plain baseline side by side; watch memory and resuming.
 
-Both register the same phantom with the same number of worker processes and the same transform, and
-both write a table of pairs, an MRC stack and a table with NSAD, NCC and NMI. The phantom is made
-beforehand. Times move with the machine and with what else runs on it; the ratios hold.
+The pipeline, with either estimator, and the baseline register the same phantom with the same number
+of worker processes and the same transform, and all write a table of pairs, an MRC stack and a table
+with NSAD, NCC and NMI. The phantom is made beforehand. Times move with the machine and with what
+else runs on it; the ratios, best those of the processor time, hold.
 
     python benchmarks/bench.py [--quick] [--repeat N] [--scratch DIR] [--only-pipeline]
 """
@@ -18,13 +19,22 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import psutil
 from accuracy import pair_errors
 from measure import Measured, measure
+from plain_baseline import compare as plain_measures
+
+from fibsem_dash.image.contrast import to_8bit
+from fibsem_dash.io import open_frame
+from fibsem_dash.registration.evaluation import evaluate_stack
+from fibsem_dash.settings import QualitySettings
 
 HERE = Path(__file__).resolve().parent
 TRANSFORM = "affine"
@@ -37,6 +47,9 @@ ROWS = (
     ("chain", ("chain",), ("chain",)),
     ("warp, write, measure", ("stack",), ("warp_save", "metrics")),
 )
+EVALUATED = ("NSAD", "NCC", "NMI")
+OURS = ("blocks", "sift")
+SIDES = (*OURS, "plain")
 
 
 def show(text: str = "") -> None:
@@ -71,12 +84,12 @@ def ours(*arguments: str) -> list[str]:
 
 
 def register(
-    raw: Path, out: Path, workers: int, *, fresh: bool = True, memory: bool = False
+    raw: Path, out: Path, workers: int, estimator: str, *, fresh: bool = True, memory: bool = False
 ) -> Any:
     if fresh:
         shutil.rmtree(out, ignore_errors=True)
     command = ours("register", str(raw), "--out", str(out), "--transform", TRANSFORM)
-    command += ["--workers", str(workers)]
+    command += ["--workers", str(workers), "--estimator", estimator]
     measured = measure(command, memory=memory)
     record = json.loads((out / "run.json").read_text(encoding="utf-8"))
     seconds = {name: float(stage["seconds"]) for name, stage in record["stages"].items()}
@@ -94,65 +107,112 @@ def plain(raw: Path, out: Path, workers: int, frames: int) -> Any:
 
 
 def compare(scratch: Path, frames: int, size: int, workers: int, repeat: int) -> Path:
-    """Time both sides in turn and print the table; return the folder of the phantom."""
+    """Time all sides in turn and print the table; return the folder of the phantom."""
     raw = phantom(scratch / f"phantom_{frames}", frames, size, workers)
-    sides: tuple[list[Any], list[Any]] = ([], [])
+    runs: dict[str, list[Any]] = {side: [] for side in SIDES}
     for _ in range(repeat):
-        sides[0].append(register(raw, scratch / "run", workers))
-        sides[1].append(plain(raw, scratch / "plain", workers, frames))
+        for side in OURS:
+            runs[side].append(register(raw, scratch / side, workers, side))
+        runs["plain"].append(plain(raw, scratch / "plain", workers, frames))
     show(f"\n1. {frames} frames of {size} x {size}, {TRANSFORM}; best of {repeat} runs in turn")
-    for title, side in zip(("fibsem-dash", "plain"), sides, strict=True):
-        show(f"   {title:12s} {shlex.join(['python', *side[0][0][1:]])}")
-    (_, a, mine), (_, b, theirs) = (min(side, key=lambda run: run[1].wall_s) for side in sides)
-    table(frames, a, mine, b, theirs)
-    every = [[f"{run[1].wall_s:.1f}" for run in side] for side in sides]
-    show(f"   all runs, s: fibsem-dash {' '.join(every[0])}; plain {' '.join(every[1])}")
-    for title, folder in (("fibsem-dash", "run"), ("plain", "plain")):
-        truth = raw / "truth.json"
-        centre, corners = pair_errors(scratch / folder / "pairs.csv", truth, (size, size))
-        show(
-            f"   {title:12s} pair error {centre:.3f} px at the centre, {corners:.3f} at the corners"
+    for side in SIDES:
+        show(f"   {side:7s} {shlex.join(['python', *runs[side][0][0][1:]])}")
+    best = {side: min(runs[side], key=lambda run: run[1].wall_s)[1:] for side in SIDES}
+    table(frames, best)
+    for side in SIDES:
+        each = ", ".join(f"{m.wall_s:.1f} ({m.cpu_s:.1f})" for _, m, _ in runs[side])
+        show(f"   all runs of {side:7s} {each} s (processor time)")
+    for side in SIDES:
+        centre, corners = pair_errors(
+            scratch / side / "pairs.csv", raw / "truth.json", (size, size)
         )
+        show(f"   {side:7s} pair error {centre:.3f} px at the centre, {corners:.3f} at the corners")
+    alone = sift_alone(raw)
+    share = best["sift"][0].cpu_s / alone / frames
+    show(f"   cv2.SIFT alone takes {alone * 1e3:.1f} ms of processor time a frame")
+    show(f"   the whole run with sift takes {share:.2f} times that")
     return raw
 
 
-def table(
-    frames: int, a: Measured, mine: dict[str, float], b: Measured, theirs: dict[str, float]
-) -> None:
-    show(f"\n   {'ms/frame':24s}{'fibsem-dash':>12s}{'plain':>10s}{'ratio':>8s}")
+def table(frames: int, best: dict[str, tuple[Measured, dict[str, float]]]) -> None:
+    sides = "".join(f"{side:>10s}" for side in SIDES)
+    show(f"\n   {'ms/frame':24s}{sides}   plain / blocks, plain / sift")
 
-    def row(title: str, first: float, second: float) -> None:
-        ratio = f"{second / first:8.2f}" if first > 0 and second > 0 else f"{'-':>8s}"
-        show(f"   {title:24s}{first / frames * 1e3:12.1f}{second / frames * 1e3:10.1f}{ratio}")
+    def row(title: str, values: list[float]) -> None:
+        ratio = f"{values[2] / values[0]:8.1f}" if min(values[0], values[2]) > 0 else f"{'-':>8s}"
+        ratio += f"{values[2] / values[1]:8.1f}" if min(values[1:]) > 0 else f"{'-':>8s}"
+        cells = "".join(f"{value / frames * 1e3:10.1f}" for value in values)
+        show(f"   {title:24s}{cells}{ratio}")
 
     for title, names, plain_names in ROWS:
-        row(title, sum(mine[n] for n in names), sum(theirs[n] for n in plain_names))
-    row("start and end", a.wall_s - sum(mine.values()), b.wall_s - sum(theirs.values()))
-    row("whole command", a.wall_s, b.wall_s)
-    row("processor time", a.cpu_s, b.cpu_s)
-    first, second = frames / a.wall_s, frames / b.wall_s
-    show(f"   {'frames/s':24s}{first:12.2f}{second:10.2f}{first / second:8.2f}")
+        values = [sum(best[side][1][n] for n in names) for side in OURS]
+        row(title, [*values, sum(best["plain"][1][n] for n in plain_names)])
+    row("start and end", [m.wall_s - sum(seconds.values()) for m, seconds in best.values()])
+    row("whole command", [m.wall_s for m, _ in best.values()])
+    row("processor time", [m.cpu_s for m, _ in best.values()])
+    rates = "".join(f"{frames / m.wall_s:10.2f}" for m, _ in best.values())
+    show(f"   {'frames/s':24s}{rates}")
+
+
+def sift_alone(raw: Path, n: int = 6) -> float:
+    """Processor time of cv2.SIFT itself per frame, on 8-bit frames in memory, one thread; s."""
+    cv2.setNumThreads(1)
+    images = []
+    for path in sorted(raw.glob("*.dat"))[:n]:
+        counts = open_frame(path).raw("A")
+        images.append(to_8bit(counts, *np.quantile(counts, [1e-3, 1 - 1e-3])))
+    sift = cv2.SIFT.create()
+    times = []
+    for image in images:
+        started = time.process_time()
+        sift.detectAndCompute(image, None)
+        times.append(time.process_time() - started)
+    return float(np.median(times))
+
+
+def evaluation(scratch: Path, pairs: int) -> None:
+    """Print how many pairs of slices are measured per second, here and by the plain formulas."""
+    (stack,) = (scratch / "blocks").glob("*.mrc")
+    numbers = list(range(1, pairs + 1))
+    seconds: list[list[float]] = [[], []]
+    cv2.setNumThreads(1)
+    evaluate_stack(stack, slices=[1])
+    for _ in range(3):
+        started = time.process_time()
+        found = evaluate_stack(stack, QualitySettings(metrics=EVALUATED), slices=numbers)
+        seconds[0].append(time.process_time() - started)
+        started = time.process_time()
+        wanted = [plain_measures((stack, k)) for k in numbers]
+        seconds[1].append(time.process_time() - started)
+    np.testing.assert_allclose(found[list(EVALUATED)], wanted, rtol=1e-6)
+    mine, theirs = (pairs / min(values) for values in seconds)
+    show("\n2. evaluation of the stack: NSAD, NCC and NMI, one core, processor time")
+    show(
+        f"   fibsem-dash {mine:.1f} pairs/s, plain {theirs:.2f} pairs/s, {mine / theirs:.1f} times"
+    )
 
 
 def memory(scratch: Path, few: Path, counts: tuple[int, int], size: int, workers: int) -> None:
-    """Print the peak memory of a worker for a short and a long stack."""
-    show(f"\n2. memory of the largest worker, frames of {size} x {size}, {workers} workers, MiB")
-    show(f"   {'frames':24s}{'peak':>12s}{'without mapped files':>24s}{'wall s':>10s}")
+    """Print the peak memory for a short and a long stack."""
+    show(f"\n3. peak memory with sift, frames of {size} x {size}, {workers} workers, MiB")
+    titles = ("largest worker", "without mapped files", "main process")
+    show(f"   {'frames':12s}" + "".join(f"{t:>22s}" for t in titles) + f"{'wall s':>10s}")
     for n in counts:
         raw = few
         if n != counts[0]:
             raw = phantom(scratch / f"phantom_{n}", n, size, workers)
-        _, measured, _ = register(raw, scratch / f"memory_{n}", workers, memory=True)
-        peak, private = (v / 2**20 for v in (measured.peak_bytes, measured.private_bytes))
-        show(f"   {n:<24d}{peak:12.0f}{private:24.0f}{measured.wall_s:10.1f}")
+        _, measured, _ = register(raw, scratch / f"memory_{n}", workers, "sift", memory=True)
+        values = (measured.peak_bytes, measured.private_bytes, measured.own_peak_bytes)
+        cells = "".join(f"{v / 2**20:22.0f}" for v in values)
+        show(f"   {n:<12d}{cells}{measured.wall_s:10.1f}")
 
 
 def resume(scratch: Path, counts: tuple[int, int], few: Path, workers: int) -> None:
     """Print how long the same command takes when the run is finished already."""
-    show("\n3. the same command on a finished run, nothing to compute")
+    show("\n4. the same command on a finished run, nothing to compute")
     for n in counts:
         raw = few if n == counts[0] else scratch / f"phantom_{n}"
-        _, measured, seconds = register(raw, scratch / f"memory_{n}", workers, fresh=False)
+        _, measured, seconds = register(raw, scratch / f"memory_{n}", workers, "sift", fresh=False)
         work = sum(seconds.values())
         show(f"   {n:4d} frames: {measured.wall_s:.1f} s, of which stages {work:.1f} s")
 
@@ -173,13 +233,14 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="keep the scratch folder")
     parser.add_argument("--only-pipeline", action="store_true", help="leave out bench_*.py")
     options = parser.parse_args()
-    counts, size, repeat = ((24, 240), 1024, 3) if not options.quick else ((6, 18), 256, 1)
+    counts, size, repeat = ((96, 240), 1024, 3) if not options.quick else ((6, 18), 256, 1)
     scratch: Path = options.scratch / "pipeline"
     show(f"command    {shlex.join(['python', *sys.argv])}")
     machine(options.workers)
     if options.quick:
         show("           --quick: stacks this small show that all of it runs, not how fast it is")
     raw = compare(scratch, counts[0], size, options.workers, options.repeat or repeat)
+    evaluation(scratch, min(counts[0] - 1, 16))
     memory(scratch, raw, counts, size, options.workers)
     resume(scratch, counts, raw, options.workers)
     if not options.keep:

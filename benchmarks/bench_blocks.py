@@ -1,11 +1,11 @@
 """Compare the estimators on stacks of known drift: error and processor time per pair.
 
-    python benchmarks/bench_blocks.py CASE [CASE ...]
+    python benchmarks/bench_blocks.py [CASE ...]
 
-CASE is a folder of raw frames with truth.json. Each line is one estimator: root mean square error
-of the pair matrices at the centre and at the corners of the frame, of the product of 40
-consecutive matrices at the centre, and the processor time of what finds the transforms (key points
-and matching, or blocks), reading the frames included, on one core.
+CASE is a folder of raw frames with truth.json; without one, a phantom is made. Each line is one
+estimator: root mean square error of the pair matrices at the centre and at the corners of the
+frame, of the product of 40 consecutive matrices at the centre, and the processor time of what finds
+the transforms (key points and matching, or blocks), reading the frames included, on one core.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ import numpy as np
 
 from fibsem_dash.compute.executor import InProcessExecutor
 from fibsem_dash.dataset import FIBSEMDataset
+from fibsem_dash.phantom import write_phantom
 
 WAYS = (("sift", 1), ("blocks", 1), ("blocks", 3), ("blocks", 5), ("auto", 1))
 SPAN = 40
@@ -65,17 +67,25 @@ def measure(folder: Path, estimator: str, neighbours: int, transform: str) -> li
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cases", nargs="+", type=Path)
+    parser.add_argument("cases", nargs="*", type=Path)
     parser.add_argument("--transform", default="regularized_affine")
     arguments = parser.parse_args()
+    if arguments.cases:
+        compare(arguments.cases, arguments.transform)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_phantom(folder, frames=16, size=1024, seed=3)
+        compare([Path(folder)], arguments.transform)
+
+
+def compare(cases: Sequence[Path], transform: str) -> None:
+    """Print the table of several cases."""
     cv2.setNumThreads(1)
     head = f"{'case':14} {'estimator':10} {'k':>1} {'centre':>7} {'corner':>7} {'40 on':>7}"
     print(head + f" {'s/pair':>8} {'failed':>6}")
-    for case in arguments.cases:
+    for case in cases:
         for estimator, k in WAYS:
-            centre, corner, drift, seconds, failed = measure(
-                case, estimator, k, arguments.transform
-            )
+            centre, corner, drift, seconds, failed = measure(case, estimator, k, transform)
             print(
                 f"{case.name:14} {estimator:10} {k} {centre:7.3f} {corner:7.3f} {drift:7.3f} "
                 f"{seconds:8.4f} {failed:6.0f}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import subprocess
 import sys
@@ -24,11 +25,15 @@ class Measured:
     Attributes
     ----------
     wall_s, cpu_s : float
-        Elapsed time and processor time of the command and all its children; cpu_s is NaN where the
-        system does not tell.
+        Elapsed time and processor time of the command and all its descendants (on Linux those,
+        too, that outlive their parents); cpu_s is NaN where the system does not tell.
     peak_bytes, private_bytes : int
         Largest resident memory of any one child process, with and without the pages of mapped
         files; 0 where memory was not watched or the system does not tell.
+    own_peak_bytes : int
+        Largest resident memory of the command itself, which holds the scheduler.
+    own_cpu_s : float
+        Its processor time without that of its children; zero where memory was not watched.
     output : str
         Standard output.
     """
@@ -37,6 +42,8 @@ class Measured:
     cpu_s: float = float("nan")
     peak_bytes: int = 0
     private_bytes: int = 0
+    own_peak_bytes: int = 0
+    own_cpu_s: float = 0.0
     output: str = ""
 
 
@@ -47,11 +54,16 @@ class _Watch:
     pid: int
     peaks: dict[int, int] = field(default_factory=dict)
     private: dict[int, int] = field(default_factory=dict)
+    own: int = 0
+    own_cpu_s: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         while not self.stop.wait(SAMPLE_EVERY_S):
             with contextlib.suppress(psutil.Error):
+                command = psutil.Process(self.pid)
+                self.own = max(self.own, memory_of(command)[0])
+                self.own_cpu_s = max(self.own_cpu_s, sum(command.cpu_times()[:2]))
                 for child in psutil.Process(self.pid).children(recursive=True):
                     peak, private = memory_of(child)
                     self.peaks[child.pid] = max(self.peaks.get(child.pid, 0), peak)
@@ -91,6 +103,7 @@ def measure(command: Sequence[str | os.PathLike[str]], *, memory: bool = False) 
     SystemExit
         The command failed; its last lines are shown.
     """
+    _adopt_orphans()
     before = _children_cpu()
     started = time.perf_counter()
     with subprocess.Popen(
@@ -112,13 +125,30 @@ def measure(command: Sequence[str | os.PathLike[str]], *, memory: bool = False) 
     if process.returncode != 0:
         tail = "\n".join((output + errors).splitlines()[-15:])
         raise SystemExit(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{tail}")
+    _wait_for_orphans()
     return Measured(
         wall_s=wall,
         cpu_s=_children_cpu() - before,
         peak_bytes=max(watch.peaks.values(), default=0),
         private_bytes=max(watch.private.values(), default=0),
+        own_peak_bytes=watch.own,
+        own_cpu_s=watch.own_cpu_s,
         output=output,
     )
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of processes whose own parent ends first, so that their time counts."""
+    if sys.platform == "linux":
+        set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
+def _wait_for_orphans() -> None:
+    if sys.platform == "linux":
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
 
 
 def _children_cpu() -> float:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.pages.sift_settings import settings_yaml
+from components.run_plan import newest_job, write_settings
 from fibsem_dash.errors import FibsemDashError, RunError
-from fibsem_dash.io.atomic import write_bytes
-from fibsem_dash.jobs import JobRecord, JobRegistry
+from fibsem_dash.jobs import JobRegistry
 from fibsem_dash.registration.canvas import fit_canvas
 from fibsem_dash.registration.edits import RunEdits, write_edits
 from fibsem_dash.registration.frames import find_frames
@@ -21,9 +18,6 @@ from fibsem_dash.registration.stored_run import StoredRun
 from fibsem_dash.settings import RunSettings
 from fibsem_dash.transforms.matrices import Array
 from fibsem_dash.units import format_bytes
-
-SETTINGS_FOLDER = "settings"
-"""Folder beside the jobs that holds the settings they were started with."""
 
 OPTIONS = ("--pattern", "--workers", "--scheduler")
 """Options of an earlier job that hold for the next one too."""
@@ -92,14 +86,6 @@ def plan_rerun(
     return Rerun(run, settings, edits, plan, n_bytes, free)
 
 
-def newest_job(records: Iterable[JobRecord], folder: str | os.PathLike[str]) -> JobRecord | None:
-    """Return the newest registration of a run folder; `records` come newest first."""
-    wanted = os.path.realpath(folder)
-    return next(
-        (r for r in records if r.kind == "register" and os.path.realpath(r.folder) == wanted), None
-    )
-
-
 def source_of(run: StoredRun, registry: JobRegistry) -> list[str]:
     """Return the folder of the frames and the options that the run was started with.
 
@@ -156,10 +142,7 @@ def start_rerun(wanted: Rerun, registry: JobRegistry) -> str:
             found=active.title,
             remedy="Wait for it or cancel it.",
         )
-    content = settings_yaml(wanted.settings).encode("utf-8")
-    path = registry.folder / SETTINGS_FOLDER / f"{hashlib.sha256(content).hexdigest()[:16]}.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, content)
+    path = write_settings(wanted.settings, registry.folder)
     write_edits(run.store.folder, wanted.edits)
     where = [source[0], "--out", folder, "--config", str(path), *source[1:]]
     return registry.submit("register", where, title=Path(folder).name, folder=folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from components.config import ServerConfig
 from components.pages.sift_settings import settings_yaml
-from fibsem_dash.errors import FibsemDashError, ParameterError, RunError
+from fibsem_dash.errors import AccessError, FibsemDashError, ParameterError, RunError
 from fibsem_dash.io.atomic import write_bytes
 from fibsem_dash.jobs import JobRecord, JobRegistry, jobs_folder
 from fibsem_dash.registration.forecast import Forecast
@@ -141,15 +142,26 @@ def check_plan(plan: RunPlan) -> None:
         raise ParameterError(
             "address of the scheduler", expected="tcp://host:port", found=plan.scheduler
         )
-    for name in (plan.settings.output.flatten_file, plan.settings.output.brightness_file):
-        if name:
-            plan.config.confine(name)
+    _check_places(plan)
     refuse_raw_folder(plan.run_folder, [f.path for f in plan.frames])
     check_name(plan.settings.output)
     get_model(plan.settings.solver)
     first = plan.used[0]
     check_output(plan.settings, first.shape, first.dtype)
     _refuse_foreign(plan.run_folder)
+
+
+def _check_places(plan: RunPlan) -> None:
+    output = plan.settings.output
+    for path in filter(None, (output.flatten_file, output.brightness_file)):
+        plan.config.confine(path)
+    if plan.config.demo_only and plan.scheduler not in ("", plan.config.scheduler):
+        # Who runs the scheduler decides what its clients execute.
+        raise AccessError(
+            "strangers can reach this server, so it works with no scheduler that they name",
+            found=plan.scheduler,
+            remedy="Run on this machine.",
+        )
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -199,19 +211,26 @@ def order_note(plan: RunPlan) -> str:
     )
 
 
-def write_settings(plan: RunPlan) -> Path:
-    """Write the settings for the job, and return the file; equal settings share one file.
+def write_settings(settings: RunSettings, jobs: Path) -> Path:
+    """Write the settings for a job, and return the file; equal settings share one file.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        What is written.
+    jobs : pathlib.Path
+        Folder of the jobs.
 
     Raises
     ------
     AccessError
         When it cannot be written.
     """
-    content = settings_yaml(plan.settings).encode("utf-8")
-    folder = jobs_folder(plan.run_root) / SETTINGS_FOLDER
-    path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.yaml"
+    content = settings_yaml(settings).encode("utf-8")
+    name = f"{hashlib.sha256(content).hexdigest()[:16]}.yaml"
+    path = jobs / SETTINGS_FOLDER / name
     if not path.is_file() or path.read_bytes() != content:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, content)
     return path
 
@@ -238,13 +257,16 @@ def start_run(plan: RunPlan, registry: JobRegistry) -> str:
         When it cannot run.
     """
     check_plan(plan)
-    arguments = job_arguments(plan, write_settings(plan))
+    arguments = job_arguments(plan, write_settings(plan.settings, registry.folder))
     return registry.submit("register", arguments, title=plan.name, folder=str(plan.run_folder))
 
 
-def newest_job(records: Iterable[JobRecord], folder: str) -> JobRecord | None:
-    """Return the newest registration of a run folder."""
-    return next((r for r in records if r.kind == "register" and r.folder == folder), None)
+def newest_job(records: Iterable[JobRecord], folder: str | os.PathLike[str]) -> JobRecord | None:
+    """Return the newest registration of a run folder; `records` come newest first."""
+    wanted = os.path.realpath(folder)
+    return next(
+        (r for r in records if r.kind == "register" and os.path.realpath(r.folder) == wanted), None
+    )
 
 
 def changed_settings(settings: RunSettings) -> dict[str, object]:
@@ -274,7 +296,7 @@ def command_line(plan: RunPlan) -> str:
         parts += [part for key, text in changes.items() for part in ("--set", f"{key}={text}")]
     else:
         # Names with commas, matrices: what a command line cannot say, a file can.
-        parts += ["--config", str(write_settings(plan))]
+        parts += ["--config", str(write_settings(plan.settings, jobs_folder(plan.run_root)))]
     return shlex.join([*parts, *_options(plan)])
 
 

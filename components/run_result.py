@@ -41,7 +41,7 @@ class RunResult:
     medians : dict
         Median of each measure of quality.
     problems : pandas.DataFrame
-        Frames that were left out and pairs that failed, with the reason.
+        Frames that were left out and pairs that failed, as `problem_table` returns them.
     stacks, files : tuple of pathlib.Path
         The stack in its formats, and all files in the order of their use.
     messages : tuple of str
@@ -116,8 +116,14 @@ def _table(store: RunStore, name: str) -> pd.DataFrame:
         return pd.DataFrame(columns=["frame", "file", "status", "reason"])
 
 
+PROBLEM_COLUMNS = ("Kind", "Frame", "File", "Reason")
+"""Columns of the problems that are shown."""
+
+
 def problem_table(frames: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the frames that were left out and the pairs that failed, with the reason.
+
+    The columns `first` and `second` hold the frames of the pair, `first` -1 where it has none.
 
     Parameters
     ----------
@@ -128,13 +134,15 @@ def problem_table(frames: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     for kind, table, word in (("frame", frames, "excluded"), ("pair", pairs, "failed")):
         bad = table[table["status"] == word] if "status" in table else table[:0]
         for row in bad.to_dict("records"):
-            number = row.get("frame")
+            number, first = int(row["frame"]), -1
             where = f"{number}"
             if kind == "pair" and not _missing(row.get("previous_frame")):
-                where = f"{int(row['previous_frame'])} – {number}"
+                first = int(row["previous_frame"])
+                where = f"{first} – {number}"
             reason = "" if _missing(row.get("reason")) else str(row["reason"])
-            rows.append((kind, where, str(row.get("file", "")), reason or str(row["status"])))
-    return pd.DataFrame(rows, columns=["Kind", "Frame", "File", "Reason"])
+            why = reason or str(row["status"])
+            rows.append((kind, where, str(row.get("file", "")), why, first, number))
+    return pd.DataFrame(rows, columns=[*PROBLEM_COLUMNS, "first", "second"])
 
 
 def _missing(value: object) -> bool:

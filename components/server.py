@@ -173,6 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     import panel as pn
 
     from components import dask_proxy, report_files
+    from components.headers import add_security_headers
     from components.jobs import job_registry
     from components.shell import build
 
@@ -198,6 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         start=False,
         verbose=False,
     )
+    add_security_headers(server)
     shown = ADDRESS if arguments.address in ("0.0.0.0", "::") else arguments.address
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/{arguments.open}"
     if arguments.port and port != arguments.port:

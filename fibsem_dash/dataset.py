@@ -104,7 +104,7 @@ class FIBSEMDataset:
         """Read all headers; frames that cannot be used carry the reason."""
         run = self.registration
         if not run.frames:
-            run.store.create()
+            run.begin_stages()
             run.inspect()
         return run.frames
 
@@ -132,7 +132,10 @@ class FIBSEMDataset:
     def transform_and_save(self) -> StackSummary:
         """Warp, write and measure the stack."""
         self.process_transformation_matrix()
-        return self.registration.write_stack()
+        with self.registration.store.lock():
+            summary = self.registration.write_stack()
+        self.registration.end_stages(summary)
+        return summary
 
     def register(self) -> RunSummary:
         """Run all stages with a complete record in run.json, as the command line does."""

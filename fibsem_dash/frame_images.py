@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem_dash.errors import ParameterError
+from fibsem_dash.facts import facts_html
 from fibsem_dash.features import KeyPoints, extract_keypoints
 from fibsem_dash.image.contrast import to_8bit
 from fibsem_dash.image.thresholds import IntensityRange, intensity_range
@@ -84,6 +85,14 @@ class FrameImages:
     def dark_counts(self) -> Mapping[str, float]:
         """Raw count at zero signal by letter; 0 where the file does not say."""
         return self.source.dark_counts
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("Size (y, x)", " × ".join(map(str, self.shape))),
+            ("Pixel size (nm)", f"{self.pixel_size_nm:g}"),
+            *((f"Detector {k}", self.detector_names.get(k, "")) for k in self.detectors),
+        ]
+        return facts_html(self.path.name, rows)
 
     def header_text(self) -> str:
         """Return the header as text: groups of fields with units."""

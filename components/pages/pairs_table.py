@@ -33,7 +33,8 @@ ORDERS = {
 
 RANKS = {"failed": 0, "left out": 1, "not computed": 2, "ok": 3}
 
-WORDS = {"manual": "set by hand", "retried": "other settings", "accepted": "accepted", "sift": ""}
+WORDS = {"manual": "set by hand", "retried": "other settings", "accepted": "accepted", "sift": "",
+         "blocks": ""}  # fmt: skip
 """How the transform of a pair came to be."""
 
 

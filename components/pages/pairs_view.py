@@ -67,6 +67,8 @@ class PairsView(pn.viewable.Viewer):  # type: ignore[misc]
         self.pair: tuple[int, int] | None = None
         self._asked: tuple[object, ...] = ()
         self._wanted: PairRequest | None = None
+        self._asked_of_loaded: tuple[object, ...] = ()
+        self._to_open: tuple[int, int] | None = None
         self.load = LatestWork(lambda folder: load_run(session.config, folder))
         self.work = LatestWork(lambda request: run_trial(request, self._is_wanted))
         self.picture = PairPicture()
@@ -220,6 +222,7 @@ class PairsView(pn.viewable.Viewer):  # type: ignore[misc]
         before = self.loaded
         other = before is None or before.run.store.folder != found.run.store.folder
         self.loaded = found
+        self._asked_of_loaded = self._asked
         self.names = frame_names(found.run.paths)
         if other or found.run.edits != self.saved_edits(before):
             self.history = EditHistory(found.run.edits)
@@ -227,7 +230,9 @@ class PairsView(pn.viewable.Viewer):  # type: ignore[misc]
             self.pair = None
         self.fill()
         self.apply.forget()
-        if self.pair is None and len(self.rows):
+        if self._to_open is not None:
+            self.show_pair(*self._to_open)
+        elif self.pair is None and len(self.rows):
             self.open_row(0)
         elif self.pair is not None:
             self.open_pair(*self.pair)
@@ -255,6 +260,29 @@ class PairsView(pn.viewable.Viewer):  # type: ignore[misc]
         if 0 <= place < len(self.rows):
             first, second = (int(self.rows[name].iloc[place]) for name in ("first", "second"))
             self.open_pair(first, second)
+
+    def show_pair(self, first: int, second: int) -> None:
+        """Show a pair of the session's run and mark its row, as soon as the run is read.
+
+        Parameters
+        ----------
+        first, second : int
+            As `open_pair` takes them.
+        """
+        self._to_open = first, second
+        folder = self.session.run_folder
+        if self.loaded is None or self._asked != self._asked_of_loaded or not folder:
+            # The run is read as soon as the view is shown, and then this pair is opened.
+            return
+        self._to_open = None
+        if self.status.value not in ("all", "problems"):
+            self.status.value = "all"
+        self.open_pair(first, second)
+        rows = self.rows
+        found = np.flatnonzero((rows["first"] == first) & (rows["second"] == second))
+        if len(found):
+            place = int(found[0])
+            self.table.param.update(selection=[place], page=1 + place // self.table.page_size)
 
     def open_pair(self, first: int, second: int) -> None:
         """Show a pair of frames.

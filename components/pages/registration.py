@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import panel as pn
 import panel_material_ui as pmui
@@ -32,8 +32,17 @@ POLL_MS = 400
 MORE_TABS = (
     ("Trend", "components.pages.trend_view", "TrendView"),
     ("Pairs", "components.pages.pairs_view", "PairsView"),
+    ("Reports", "components.pages.reports_view", "ReportsView"),
 )
 """Tabs beside the run: title, module and class, made when they are first opened."""
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """A view that follows a run while it goes on."""
+
+    def poll(self) -> None:
+        """Look whether there is more."""
 
 
 class RegistrationPage(Page):
@@ -54,13 +63,16 @@ a restarted server show it again.
 * **During**: items, rate and time left of every stage. *Stop* asks once; *Resume* goes on.
 * **Jobs**: runs start one after the other; the arrow moves one forward in the queue.
 * Frames that are left out are chosen on the Data page.
+* **After**: a click on a pair that failed, or on a frame that was left out, opens it in *Pairs*.
+* *Trend*: the fits, live. *Pairs*: every pair with its matches. *Reports*: milling, scan, field of
+  view, grey levels and transformations.
 """
 
     def __init__(self, session: Session, **values: Any) -> None:
         super().__init__(session, **values)
         self.registry = job_registry()
         self.form = RunForm(session, self.start)
-        self.view = RunView(session, self.registry, self._on_state)
+        self.view = RunView(session, self.registry, self._on_state, self.open_pair)
         self.jobs = JobList(self.open_job, self.move_up, self.remove, CONTROL_WIDTH - 40)
         self.active = False
         self._version = -1
@@ -80,7 +92,7 @@ a restarted server show it again.
     def main(self) -> Any:
         """Return the tabs."""
         self.form_main = self.form.main()
-        self.result = RunResultView(self.session)
+        self.result = RunResultView(self.session, self.open_pair)
         self.result_title = plain_text(
             "", {"font-size": "17px", "font-weight": "500"}, margin=(8, 8), max_width=420
         )
@@ -108,10 +120,45 @@ a restarted server show it again.
     def _on_tab(self, index: int) -> None:
         """Make the view of a tab when it is first opened; the run's controls belong to the run."""
         self._column.visible = index == 0
-        if index and index not in self._more:
+        self._leave_tabs(index)
+        if not index:
+            return
+        if index not in self._more:
             _title, module, name = self.more[index - 1]
             self._more[index] = getattr(import_module(module), name)(self.session)
             self.places[index - 1].append(self._more[index])
+        if self.active and not self._more[index].active:
+            self._more[index].on_enter()
+
+    def _leave_tabs(self, shown: int = 0) -> None:
+        for index, view in self._more.items():
+            if index != shown and view.active:
+                view.on_leave()
+
+    @property
+    def shown_view(self) -> Any:
+        """The view of the open tab; None while the run itself is shown."""
+        return self._more.get(self.tabs.active) if self.more else None
+
+    def open_pair(self, first: int, second: int) -> None:
+        """Show a pair of the open run in the tab Pairs.
+
+        Parameters
+        ----------
+        first, second : int
+            Frames of the input list; -1 as the first takes the one that is used before the second.
+        """
+        titles = [title for title, _module, _name in self.more]
+        if "Pairs" not in titles:
+            return
+        index = 1 + titles.index("Pairs")
+
+        def show() -> None:
+            self._on_tab(index)
+            self._more[index].show_pair(first, second)
+            self.tabs.active = index
+
+        when_locked(show)
 
     def records(self) -> list[JobRecord]:
         """Return the jobs that may be shown here."""
@@ -139,6 +186,8 @@ a restarted server show it again.
         elif self.view.record is None:
             self._show_run_folder()
         self.tick()
+        if self.more and self.tabs.active:
+            self._on_tab(self.tabs.active)
         document = pn.state.curdoc
         if document is not None and document.session_context is not None:
             self._timer = pn.state.add_periodic_callback(self.tick, POLL_MS)
@@ -148,6 +197,7 @@ a restarted server show it again.
         self.active = False
         self.form.leave()
         self.view.leave()
+        self._leave_tabs()
         self._stop_timer()
 
     def _stop_timer(self) -> None:
@@ -156,12 +206,16 @@ a restarted server show it again.
             self._timer = None
 
     def on_key(self, key: str) -> None:
-        """Start the run."""
-        if key == "ctrl-Enter" and self.shows_form and not self.form.start.disabled:
+        """Start the run, or do what the key means in the open tab."""
+        if self.shown_view is not None:
+            self.shown_view.on_key(key)
+        elif key == "ctrl-Enter" and self.shows_form and not self.form.start.disabled:
             self.form.begin()
 
     def tick(self) -> None:
         """Bring jobs and progress up to date."""
+        if isinstance(self.shown_view, Follows):
+            self.shown_view.poll()
         if self._version != self.registry.version:
             self._version = self.registry.version
             self.jobs.show(self.records(), self.view.job)

@@ -44,6 +44,8 @@ STAGES = (
     ("data_range", "Data range", "Grey levels that the 8-bit images for SIFT span"),
     ("sift", "Key points", "How many points are found in a frame, and how certain they are"),
     ("matching", "Matching", "Which key points of neighbouring frames are taken for the same"),
+    ("estimation", "Block pairs", "How many following frames each frame is compared with"),
+    ("blocks", "Blocks", "Size, spacing and reach of the blocks whose displacements are measured"),
     ("solver", "Pair transforms", "Model of the motion between two frames and how it is fitted"),
     ("chain", "Chain", "Which slow drifts are taken out of the positions of all frames"),
     ("output", "Output", "Canvas, interpolation, type and corrections of the voxels"),
@@ -56,6 +58,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "Quick look: few key points, shifts only": {
         "sift.kp_max_num": 2000, "solver.transform": "shift", "output.order": 0,
     },
+    "Fast: blocks, key points where they fail": {"estimation.estimator": "auto"},
     "Noisy images": {"sift.sigma": 2.4, "sift.contrast_threshold": 0.03},
     "Low contrast": {"sift.contrast_threshold": 0.015, "sift.n_octave_layers": 4},
     "All formats and measures": {
@@ -69,6 +72,19 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 """Starting points by name, as changes of the defaults."""
+
+USED_BY = {
+    "sift": ("sift", "auto"), "matching": ("sift", "auto"),
+    "estimation": ("blocks", "auto"), "blocks": ("blocks", "auto"),
+}  # fmt: skip
+"""Estimators that use a group; the other groups are always used."""
+
+ESTIMATOR_WORDS = {
+    "sift": "Key points: finds large rotations and steps too.",
+    "blocks": "Blocks: correlates small blocks of neighbours; several times faster.",
+    "auto": "Blocks, and key points for the pairs where blocks fail.",
+}
+"""What each way of finding the transforms of pairs is good for."""
 
 HERE, ELSEWHERE = "This machine", "Scheduler"
 
@@ -172,11 +188,23 @@ class RunForm:
 
     def _build_settings(self) -> None:
         groups = self.session.settings.groups
-        hidden = {"output": ("formats",), "input": ("exclude",)}
+        hidden = {"output": ("formats",), "input": ("exclude",), "estimation": ("estimator",)}
+        self.take_box = pmui.Button(
+            label="Use the drawn box", icon="crop", size="small", variant="outlined", visible=False,
+            margin=(6, 8), description="Evaluate the box that was drawn on another page",
+        )  # fmt: skip
+        self.take_box.on_click(lambda _event: self.use_box())
+        actions = {"quality": self.take_box}
         self.cards = {
-            name: StageCard(title, text, groups[name], hidden.get(name, ()))
+            name: StageCard(title, text, groups[name], hidden.get(name, ()), actions.get(name))
             for name, title, text in STAGES
         }
+        self.estimator = pmui.RadioButtonGroup.from_param(
+            groups["estimation"].param.estimator, size="small", margin=(14, 8)
+        )
+        self.estimator_words = pmui.Typography(
+            "", variant="body2", sx={"opacity": 0.75}, margin=(18, 4)
+        )
         self.preset = pmui.Select(
             label="Preset", options=["", *PRESETS], value="", width=300,
             margin=(10, 6, 6, 6), description="Replaces all settings but the excluded frames",
@@ -198,12 +226,35 @@ class RunForm:
     def _watch(self) -> None:
         session = self.session
         session.param.watch(lambda *_e: self.on_stack(), ["frames", "folder"])
+        session.param.watch(lambda *_e: self._offer_box(), "box")
+        session.settings.quality.param.watch(lambda *_e: self._offer_box(), ["box", "sliding"])
+        session.settings.estimation.param.watch(lambda *_e: self._show_estimator(), "estimator")
+        self._show_estimator()
+        self._offer_box()
         for group in session.settings.groups.values():
             names = [name for name in group.param if name != "name"]
             group.param.watch(lambda *_e: self._on_change(), names)
         for widget in (self.name, self.workers, self.address, self.place):
             widget.param.watch(lambda *_e: self._on_change(), "value")
         self.work.param.watch(lambda *_e: self._show_estimate(), ["done_count", "error", "busy"])
+
+    def _show_estimator(self) -> None:
+        """Show the groups that the estimator uses."""
+        chosen = self.session.settings.estimation.estimator
+        self.estimator_words.object = ESTIMATOR_WORDS[chosen]
+        for name, estimators in USED_BY.items():
+            self.cards[name].card.visible = chosen in estimators
+
+    def _offer_box(self) -> None:
+        """Offer the box of the other pages where the run would evaluate another one."""
+        box = tuple(self.session.box)
+        quality = self.session.settings.quality
+        self.take_box.visible = any(box) and (quality.sliding or tuple(quality.box) != box)
+        self.take_box.label = f"Use the drawn box {', '.join(map(str, box))} px"
+
+    def use_box(self) -> None:
+        """Let the run evaluate the box that was drawn on another page."""
+        self.session.settings.quality.param.update(box=tuple(self.session.box), sliding=False)
 
     def side(self) -> list[Any]:
         """Return the cards of the control column."""
@@ -227,8 +278,12 @@ class RunForm:
     def main(self) -> Any:
         """Return the settings of all stages."""
         tools = pn.Row(self.preset, self.load, self.save, sizing_mode="stretch_width", margin=0)
+        title = pmui.Typography("Estimator", variant="subtitle2", margin=(18, 4, 4, 10))
+        way = pn.Row(
+            title, self.estimator, self.estimator_words, sizing_mode="stretch_width", margin=0
+        )
         return pn.Column(
-            tools, self.load_note, *(c.card for c in self.cards.values()),
+            tools, self.load_note, way, *(c.card for c in self.cards.values()),
             sizing_mode="stretch_both", scroll="y-auto", margin=0,
         )  # fmt: skip
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
 from components.pages import PAGES
 from components.report_files import report_address
-from components.run_result import RunResult, read_result
+from components.run_result import PROBLEM_COLUMNS, RunResult, problem_table, read_result
 from components.session import Session
 from components.widgets.figure_tools import table_download
-from components.widgets.plain import one_line, plain
+from components.widgets.frame_table import plain_table
+from components.widgets.plain import one_line, plain, plain_text
 from components.widgets.tiles import Tiles
 from components.work import LatestWork
 from fibsem_dash.units import format_bytes
@@ -51,8 +54,8 @@ def result_tiles(result: RunResult) -> list[tuple[str, str, bool]]:
     return tiles
 
 
-ROWS_SHOWN = 200
-"""Problems that are listed; all are in the file."""
+ROWS_SHOWN = 8
+"""Problems that are sent at a time."""
 
 STYLE = """
 :host { display: block; }
@@ -76,18 +79,23 @@ EMPTY_HTML = "<p>The numbers and files of the run are listed here once it has en
 class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
     """Summary, problems and files of a run folder.
 
-    Its parts are all there from the start, and text: components that are added or changed while a
-    browser still draws the page may stay as they were.
+    Its parts are all there from the start: components that are added while a browser still draws
+    the page may stay as they were.
 
     Parameters
     ----------
     session : Session
         Buttons that lead to other pages make the run the open one.
+    on_pair : callable
+        Takes the frames of a problem that was clicked; -1 as the first for a frame left out.
     """
 
-    def __init__(self, session: Session, **values: Any) -> None:
+    def __init__(
+        self, session: Session, on_pair: Callable[[int, int], None], **values: Any
+    ) -> None:
         super().__init__(**values)
         self.session = session
+        self._on_pair = on_pair
         self.folder = ""
         self.work = LatestWork(read_result)
         self.work.param.watch(lambda *_e: self._show(), "done_count")
@@ -95,9 +103,19 @@ class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
         self.tiles = Tiles()
         self.alert = pmui.Alert("", severity="error", visible=False, sizing_mode="stretch_width")
         self.texts = pn.pane.HTML("", stylesheets=[STYLE], sizing_mode="stretch_width", margin=4)
+        self.problems = plain_table(problem_rows(None), self.open_problem, ROWS_SHOWN)
+        # More rows may come than there are now, which are none.
+        self.problems.param.update(pagination="remote", hidden_columns=["first", "second"])
+        heading = plain_text(
+            "Frames left out and pairs that failed: a click opens them in Pairs",
+            {"font-size": "14px", "font-weight": "500"}, margin=(8, 4, 4, 4),
+        )  # fmt: skip
+        self.problem_part = pn.Column(
+            heading, self.problems, sizing_mode="stretch_width", margin=0, visible=False
+        )
         self._build_buttons()
         self._layout = pn.Column(
-            self.alert, self.ways, self.tiles, self.texts,
+            self.alert, self.ways, self.tiles, self.problem_part, self.texts,
             sizing_mode="stretch_both", scroll="y-auto", margin=(4, 8),
         )  # fmt: skip
         self.clear()
@@ -113,7 +131,7 @@ class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
         self.ways = pn.Row(*buttons, sizing_mode="stretch_width", margin=0)
         self.save = table_download(
             lambda: f"{Path(self.folder).name} problems",
-            lambda: self.work.result.problems,
+            lambda: problem_rows(self.work.result)[list(PROBLEM_COLUMNS)],
             label="Problems as CSV",
         )
         self.ways.append(self.save)
@@ -124,6 +142,7 @@ class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
         self.work.cancel()
         self.alert.visible = False
         self.tiles.show([])
+        self.problem_part.visible = False
         self.texts.object = EMPTY_HTML
 
     def open(self, folder: str) -> None:
@@ -140,8 +159,18 @@ class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
             # Stopped before it wrote anything.
             return
         self.tiles.show(result_tiles(result))
+        self.problems.param.update(value=result.problems, selection=[], page=1)
+        self.problem_part.visible = bool(len(result.problems))
         address = report_address(self.session.config, result.folder) if result.report else ""
         self.texts.object = result_html(result, address)
+
+    def open_problem(self, place: int) -> None:
+        """Open the pair of a row, or the frame that was left out."""
+        result: RunResult | None = self.work.result
+        if result is not None and 0 <= place < len(result.problems):
+            row = result.problems.iloc[place]
+            self.session.run_folder = self.folder
+            self._on_pair(int(row["first"]), int(row["second"]))
 
     def go_to(self, page: str) -> None:
         """Open the run on another page."""
@@ -152,8 +181,14 @@ class RunResultView(pn.viewable.Viewer):  # type: ignore[misc]
         return self._layout
 
 
+def problem_rows(result: RunResult | None) -> pd.DataFrame:
+    """Return the problems of a result; an empty table with the same columns without one."""
+    empty = pd.DataFrame(columns=["frame", "status"])
+    return result.problems if result is not None else problem_table(empty, empty)
+
+
 def result_html(result: RunResult, report: str = "") -> str:
-    """Return the markup of files, problems and remarks of a run; all text is escaped.
+    """Return the markup of files and remarks of a run; all text is escaped.
 
     Parameters
     ----------
@@ -173,18 +208,6 @@ def result_html(result: RunResult, report: str = "") -> str:
         for path, size in files
     )
     listed = f"<h4>Files</h4><table>{cells}</table>"
-    rows = result.problems.head(ROWS_SHOWN)
-    if len(rows):
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(one_line(v))}</td>" for v in row) + "</tr>"
-            for row in rows.itertuples(index=False)
-        )
-        head = "".join(f"<th>{escape(name)}</th>" for name in rows.columns)
-        more = len(result.problems) - len(rows)
-        parts.append(
-            f"<h4>Frames left out and pairs that failed</h4><table><tr>{head}</tr>{body}</table>"
-            + (f"<p>and {more} more in the CSV file</p>" if more else "")
-        )
     parts.append(listed)
     if result.messages:
         lines = "".join(f"<p>{escape(one_line(text))}</p>" for text in result.messages)

@@ -49,6 +49,8 @@ class RunView(pn.viewable.Viewer):  # type: ignore[misc]
         The jobs.
     on_state : callable
         Takes the record whenever its state is another one.
+    on_pair : callable
+        Takes the frames of a pair that the user wants to see.
     """
 
     def __init__(
@@ -56,12 +58,13 @@ class RunView(pn.viewable.Viewer):  # type: ignore[misc]
         session: Session,
         registry: JobRegistry,
         on_state: Callable[[JobRecord], None],
+        on_pair: Callable[[int, int], None],
         **values: Any,
     ) -> None:
         super().__init__(**values)
         self.registry = registry
         self._on_state = on_state
-        self.result = RunResultView(session)
+        self.result = RunResultView(session, on_pair)
         self.cluster = ClusterTabs()
         self.job = ""
         self._seen: tuple[str, str, int] | None = None

@@ -16,7 +16,7 @@ from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import FibsemDashError
 
 SIFT_FIRST = ["contrast_threshold", "sigma", "n_octave_layers", "kp_max_num"]
-SIFT_REST = ["edge_threshold", "n_features", "precise_upscale"]
+SIFT_REST = ["edge_threshold", "n_features", "precise_upscale", "reduction"]
 SOLVER_FIRST = ["transform", "solver", "drmax"]
 SOLVER_REST = [
     "max_iter", "min_matches", "l2_param", "l2_normalization", "targ_vector", "l2_matrix",

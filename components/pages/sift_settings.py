@@ -9,15 +9,13 @@ import yaml
 
 from components.session import Session
 from fibsem_dash.errors import FormatError
+from fibsem_dash.io.plain_yaml import parse_yaml
 from fibsem_dash.params import RunParams
 from fibsem_dash.params.models import SettingsParams
 from fibsem_dash.settings import RunSettings, from_dict, resolve_name, to_dict, update
 
 TUNED = ("sift", "matching", "solver")
 """Groups that are tuned on a copy until they are used for the run."""
-
-LARGEST_FILE = 1_000_000
-"""Bytes; a file with every setting has about 3000."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "Defaults": {},
@@ -50,12 +48,7 @@ def settings_from_yaml(content: bytes) -> tuple[RunSettings, tuple[str, ...]]:
     ParameterError
         For unknown names and values out of bounds.
     """
-    if len(content) > LARGEST_FILE:
-        raise FormatError("too large for settings", expected="a YAML file below 1 MB")
-    try:
-        data = yaml.safe_load(content.decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise FormatError("not a YAML file", found=str(error).splitlines()[0]) from None
+    data = parse_yaml(content)
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise FormatError(
             "no settings in this file", expected="groups of settings", found=type(data).__name__

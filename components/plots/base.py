@@ -73,15 +73,26 @@ def hold_ranges(plot: Any, *sources: ColumnDataSource, low: float = 0.0) -> None
         if isinstance(axis_range, DataRange1d) and axis_range.renderers:
             axis_range.renderers = [*axis_range.renderers, glyph]
 
-    def follow(_name: str, _old: Any, _new: Any) -> None:
-        filled = any(len(column) for source in sources for column in source.data.values())
-        wanted = nothing if filled else points
+    def is_filled() -> bool:
+        return any(len(column) for source in sources for column in source.data.values())
+
+    def set_points() -> None:
+        wanted = nothing if is_filled() else points
         if dict(stand_in.data) != wanted:
             stand_in.data = dict(wanted)
 
+    def follow(_name: str, _old: Any, _new: Any) -> None:
+        document = stand_in.document
+        if is_filled() and document is not None and document.session_context is not None:
+            # Bokeh calls this before it sends the data. The points must go after they came: a
+            # figure that is drawn for the first time in between would have neither.
+            document.add_next_tick_callback(set_points)
+        else:
+            set_points()
+
     for source in sources:
         source.on_change("data", follow)
-    follow("data", None, None)
+    set_points()
 
 
 def number(value: float | None, digits: int = 4, unit: str = "") -> str:

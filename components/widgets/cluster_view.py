@@ -14,6 +14,7 @@ from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.plotting import figure
 
 from components.dask_proxy import dashboard_path
+from components.plots.base import hold_ranges
 from components.plots.colours import RUNS
 from components.widgets.plain import plain
 from components.work import LatestWork
@@ -143,9 +144,10 @@ class WorkersView(pn.viewable.Viewer):  # type: ignore[misc]
         self.sources = {
             "cpu": _lines(self.cpu), "memory": _lines(self.memory), "tasks": _bars(self.stream)
         }  # fmt: skip
-        for plot in (self.cpu, self.memory):
+        for plot, name in ((self.cpu, "cpu"), (self.memory, "memory")):
             plot.y_range.start = 0
             plot.xaxis.axis_label = None
+            hold_ranges(plot, self.sources[name])
         self.text = pmui.Typography("", variant="body2", margin=(4, 8))
         self.plots = pn.Column(
             *(pn.pane.Bokeh(p, sizing_mode="stretch_width") for p in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -25,9 +26,18 @@ def plain(text: object) -> str:
     return _PUNCTUATION.sub(r"\\\1", one_line(text))
 
 
+class LetterByLetter(pn.pane.Str):  # type: ignore[misc]
+    """Text as it is. Panel's own pane of this kind shows the tags of a text as HTML."""
+
+    def _transform_object(self, obj: Any) -> dict[str, Any]:
+        text = f"<pre>{html.escape(str(obj or ' '))}</pre>"
+        # Escaped twice: the browser's side of the pane takes one away.
+        return {"object": html.escape(text)}
+
+
 def plain_text(text: object = "", styles: dict[str, str] | None = None, **options: Any) -> Any:
     """Return a pane of one line of text in the page's font; what does not fit ends in dots."""
-    return pn.pane.Str(text, styles={**_LINE, **(styles or {})}, stylesheets=[_PRE], **options)
+    return LetterByLetter(text, styles={**_LINE, **(styles or {})}, stylesheets=[_PRE], **options)
 
 
 _LINE = {

@@ -11,7 +11,8 @@ import param
 
 from components.jobs import job_label, job_registry
 from components.locked import when_locked
-from components.rerun import Rerun, newest_job, start_rerun
+from components.rerun import Rerun, start_rerun
+from components.run_plan import newest_job
 from components.widgets.plain import plain
 from components.work import LatestWork
 from fibsem_dash.compute.executor import describe_error

@@ -30,6 +30,8 @@ class StageCard(pn.viewable.Viewer):  # type: ignore[misc]
         The settings.
     leave_out : tuple of str
         Settings that have their place elsewhere.
+    action : viewable, optional
+        A button of this stage, seen also while the card is closed.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class StageCard(pn.viewable.Viewer):  # type: ignore[misc]
         text: str,
         model: SettingsParams,
         leave_out: tuple[str, ...] = (),
+        action: Any = None,
         **values: Any,
     ) -> None:
         super().__init__(**values)
@@ -59,7 +62,10 @@ class StageCard(pn.viewable.Viewer):  # type: ignore[misc]
         )
         self.reset.on_click(lambda _event: self.restore())
         self._fields = pn.FlexBox(sizing_mode="stretch_width", margin=(0, 0, 4, 0))
-        header = pn.Row(self.title, self.text, self.count, sizing_mode="stretch_width", margin=0)
+        actions = [] if action is None else [action]
+        header = pn.Row(
+            self.title, self.text, *actions, self.count, sizing_mode="stretch_width", margin=0
+        )
         self.card = pmui.Card(
             self._fields, header=header, collapsed=True, sizing_mode="stretch_width",
             margin=(3, 6), elevation=0, variant="outlined",

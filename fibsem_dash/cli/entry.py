@@ -1,8 +1,11 @@
+# PYTHON_ARGCOMPLETE_OK
 """Entry point: parse, run one command, turn errors into one line and an exit code."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +19,7 @@ from fibsem_dash.cli import (
     fsc,
     info,
     jobs,
+    neuroglancer,
     noise,
     phantom,
     register,
@@ -24,6 +28,7 @@ from fibsem_dash.cli import (
     settings,
     snapshot,
     snr,
+    transforms,
 )
 from fibsem_dash.cli.job_process import OPTION, current_job, job_folder_in, run_as_job
 from fibsem_dash.compute.progress import Cancelled
@@ -51,6 +56,8 @@ COMMANDS = (
     jobs,
     compare,
     report,
+    transforms,
+    neuroglancer,
     settings,
 )
 """Modules of the subcommands, each with `add_parser` and `run`."""
@@ -99,8 +106,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_ERROR
 
 
+def _complete(parser: argparse.ArgumentParser) -> None:
+    """Answer a shell that asks for completions, where argcomplete is installed."""
+    if "_ARGCOMPLETE" in os.environ:
+        with contextlib.suppress(ImportError):
+            import argcomplete
+
+            argcomplete.autocomplete(parser)
+
+
 def _run(argv: Sequence[str]) -> int:
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    _complete(parser)
+    arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except FibsemDashError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from fibsem_dash.errors import FormatError, ParameterError
@@ -95,16 +94,9 @@ def load_config(path: str) -> dict[str, Any]:
     AccessError
         When it cannot be read.
     """
-    import yaml
+    from fibsem_dash.io.plain_yaml import read_yaml
 
-    from fibsem_dash.io.atomic import access_error
-
-    try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise access_error(error, path) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise FormatError("not a YAML file", path=path, found=str(error).splitlines()[0]) from None
+    data = read_yaml(path)
     if data is None:
         return {}
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):

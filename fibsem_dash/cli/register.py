@@ -14,6 +14,7 @@ from fibsem_dash.cli.job_process import command_monitor, open_workers
 from fibsem_dash.cli.options import add_compute_options, add_settings_options, settings_from
 from fibsem_dash.compute.cluster import open_executor
 from fibsem_dash.compute.executor import usable_cores
+from fibsem_dash.errors import ParameterError
 from fibsem_dash.jobs.monitor import JobMonitor
 from fibsem_dash.settings import RunSettings
 from fibsem_dash.units import format_bytes, format_duration
@@ -32,13 +33,16 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
         description="Register a folder of raw frames into a stack with a quality table. A run "
         "that was stopped goes on where it was when the same command is given again.",
     )
-    parser.add_argument("data_dir", metavar="DATA_DIR", help="folder with one file per frame")
+    parser.add_argument(
+        "data_dir", metavar="DATA_DIR", nargs="?", help="folder with one file per frame"
+    )
     parser.add_argument("--out", required=True, metavar="RUN_DIR", help="run folder")
     parser.add_argument(
         "--pattern", default="", metavar="GLOB", help="file names (default: *.dat, else *.tif)"
     )
     add_settings_options(parser)
     _add_edits_options(parser)
+    _add_repeat_options(parser)
     add_compute_options(parser)
     group = parser.add_argument_group("how it runs")
     group.add_argument(
@@ -56,6 +60,19 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
     )
     group.add_argument("--xlsx", action="store_true", help="write the quality table as XLSX too")
     return parser
+
+
+def _add_repeat_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("repeat a run")
+    group.add_argument(
+        "--from",
+        dest="repeat",
+        metavar="RUN/run.json",
+        help="the frames, settings and edits of that run, in place of DATA_DIR and settings",
+    )
+    group.add_argument(
+        "--force", action="store_true", help="repeat it although frames have changed since"
+    )
 
 
 def _add_edits_options(parser: argparse.ArgumentParser) -> None:
@@ -98,10 +115,7 @@ def edits_from(arguments: argparse.Namespace, paths: Sequence[Path]) -> RunEdits
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from fibsem_dash.registration.frames import find_frames
-
-    settings = settings_from(arguments)
-    paths = find_frames(arguments.data_dir, arguments.pattern)
+    paths, settings, edits = _what_to_run(arguments)
     if arguments.dry_run:
         return _dry_run(paths, settings, arguments)
     summary = run_registration(
@@ -111,11 +125,53 @@ def run(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         scheduler=arguments.scheduler,
         fresh=arguments.fresh,
-        edits=edits_from(arguments, paths),
+        edits=edits,
     )
     if arguments.xlsx:
         _write_xlsx(arguments.out, summary)
     return 3 if summary.n_problems > arguments.max_failed else 0
+
+
+def _what_to_run(
+    arguments: argparse.Namespace,
+) -> tuple[Sequence[Path], RunSettings, RunEdits | None]:
+    from fibsem_dash.registration.frames import find_frames
+
+    if arguments.repeat is None:
+        if arguments.data_dir is None:
+            raise ParameterError(
+                "no frames", expected="DATA_DIR, or --from RUN/run.json", found="neither"
+            )
+        paths = find_frames(arguments.data_dir, arguments.pattern)
+        return paths, settings_from(arguments), edits_from(arguments, paths)
+    others = ("data_dir", "pattern", "config", "changes", "estimator", "transform", "solver")
+    given = [n for n in (*others, "formats", "exclude", "edits") if getattr(arguments, n)]
+    if given:
+        raise ParameterError(
+            "--from repeats a run with all that it was made from",
+            found=", ".join("--set" if name == "changes" else name for name in given),
+            remedy="Leave these out, or leave out --from.",
+        )
+    return _recipe_of(arguments)
+
+
+def _recipe_of(arguments: argparse.Namespace) -> tuple[Sequence[Path], RunSettings, RunEdits]:
+    from fibsem_dash.registration.repeat import read_recipe
+
+    recipe = read_recipe(arguments.repeat)
+    if recipe.folder == Path(os.path.abspath(arguments.out)):
+        raise ParameterError(
+            "--out is the run that is to be repeated", found=arguments.out,
+            remedy="Choose a new folder.",
+        )  # fmt: skip
+    for line in recipe.other_versions():
+        print(f"Version    {line}: the bytes may differ", file=sys.stderr)
+    if arguments.force:
+        for line in recipe.changed_inputs():
+            print(f"Changed    {line}", file=sys.stderr)
+    else:
+        recipe.require_same_inputs()
+    return [Path(path) for path in recipe.paths], recipe.settings, recipe.edits
 
 
 def run_registration(

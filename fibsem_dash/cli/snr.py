@@ -29,7 +29,8 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
         "--extrapolation",
         choices=_EXTRAPOLATIONS,
         default="parabolic",
-        help="how the autocorrelation is continued to lag 0 (default parabolic)",
+        metavar="METHOD",
+        help="how the autocorrelation is continued to lag 0: %(choices)s (default parabolic)",
     )
     parser.add_argument(
         "--detrend", action="store_true", help="subtract a plane, so that shading does not count"

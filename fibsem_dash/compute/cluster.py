@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -20,9 +23,20 @@ R = TypeVar("R")
 Announce = Callable[[str, str], None]
 """Takes the addresses of a cluster's scheduler and dashboard."""
 
-WARM_MODULES = ("cv2", "fibsem_dash.registration.keypoints", "fibsem_dash.registration.stack")
+WARM_MODULES = (
+    "cv2",
+    "scipy.fft",
+    "threadpoolctl",
+    "fibsem_dash.registration.block_pairs",
+    "fibsem_dash.registration.data_range",
+    "fibsem_dash.registration.keypoints",
+    "fibsem_dash.registration.stack",
+)
 """What the first work of a worker would have to import."""
 
+FORKED = sys.platform == "linux"
+"""Whether workers are copies of one process that has imported everything. Elsewhere each imports
+for itself: Windows cannot copy processes, and libraries of macOS do not survive it."""
 
 KEEP_MEMORY = {
     "MALLOC_ARENA_MAX": "1",
@@ -31,6 +45,10 @@ KEEP_MEMORY = {
 }
 """Has glibc keep freed memory for the next frame. Without it each buffer of SIFT goes back to the
 system and its pages are cleared again, which takes a third of SIFT's time."""
+
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Each worker has one core; threads of its own would not survive the copying either."""
 
 
 class LocalClusterExecutor:
@@ -49,8 +67,10 @@ class LocalClusterExecutor:
         self.n_workers = n_workers
         self._announce = announce
         self.description = f"{n_workers} worker process{'es' if n_workers > 1 else ''}"
+        if FORKED:
+            _start_template()
         # OpenCV puts a folder with a module `typing` on sys.path while it is imported, and new
-        # processes copy sys.path: it must be loaded before any is started.
+        # processes copy sys.path: it must be loaded before a worker is started.
         import_module("cv2")
         self._cluster: Any = None
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="cluster-start")
@@ -67,7 +87,10 @@ class LocalClusterExecutor:
             resource_tracker.ensure_running()
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         environment = dask.config.get("distributed.nanny.pre-spawn-environ") | KEEP_MEMORY
-        with dask.config.set({"distributed.nanny.pre-spawn-environ": environment}):
+        changes: dict[str, Any] = {"distributed.nanny.pre-spawn-environ": environment}
+        if FORKED:
+            changes["distributed.worker.multiprocessing-method"] = "forkserver"
+        with dask.config.set(changes):
             self._cluster = LocalCluster(
                 n_workers=self.n_workers,
                 threads_per_worker=1,
@@ -96,6 +119,34 @@ class LocalClusterExecutor:
         if self._cluster is not None:
             self._cluster.close()
         self._starter.shutdown()
+
+
+def _start_template() -> None:
+    """Start the process that workers are copied from; it imports while the caller goes on.
+
+    The environment is the one that Dask gives a new worker, which the C library and the linear
+    algebra read when a process starts: one thread, memory that is kept.
+    """
+    from multiprocessing import forkserver
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["distributed.nanny", "fibsem_dash.cli.entry", *WARM_MODULES])
+    added = {**ONE_THREAD, **KEEP_MEMORY}
+    before = {name: os.environ.get(name) for name in added}
+    # A terminal sends Ctrl-C to all processes; see `_start`. The tracker lifts the mask when it
+    # starts, so it must run already.
+    resource_tracker.ensure_running()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ.update(added)
+    try:
+        forkserver.ensure_running()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _warm_up() -> None:

@@ -24,7 +24,7 @@ class KeyPoints:
     size, angle, response : (n,) float32 array
         Diameter in px, orientation in degrees, contrast.
     octave : (n,) int32 array
-        Octave, layer and sub-layer as OpenCV packs them.
+        Octave, layer and sub-layer as OpenCV packs them, of the reduced image where it was reduced.
     descriptors : (n, 128) uint8 array
         Gradient histograms. OpenCV returns integers from 0 to 255 as float32, so nothing is lost.
     """
@@ -54,7 +54,8 @@ def extract_keypoints(
     image : (y, x) uint8 array
         See `fibsem_dash.image.contrast.to_8bit`.
     settings : SiftSettings, optional
-        Parameters of SIFT; `kp_max_num` keeps the key points of largest response.
+        Parameters of SIFT; `kp_max_num` keeps the key points of largest response, and `reduction`
+        finds them on a smaller image, in pixels of this one all the same.
 
     Returns
     -------
@@ -79,7 +80,8 @@ def extract_keypoints(
         s.sigma,
         s.precise_upscale,
     )
-    keypoints, descriptors = sift.detectAndCompute(np.ascontiguousarray(image), None)
+    factor = s.reduction if min(image.shape) >= s.reduction else 1
+    keypoints, descriptors = sift.detectAndCompute(_reduced(image, factor), None)
     if not keypoints:
         return _empty()
     table = np.array(
@@ -88,6 +90,9 @@ def extract_keypoints(
     if 0 <= s.kp_max_num < len(table):
         strongest = np.argsort(-table[:, 4], kind="stable")[: s.kp_max_num]
         table, descriptors = table[strongest], descriptors[strongest]
+    # Pixel centres lie at integers: the first reduced pixel has its centre between the first ones.
+    table[:, :2] = (table[:, :2] + 0.5) * factor - 0.5
+    table[:, 2] *= factor
     return KeyPoints(
         xy=table[:, :2].astype(np.float32),
         size=table[:, 2].astype(np.float32),
@@ -96,6 +101,16 @@ def extract_keypoints(
         octave=table[:, 5].astype(np.int32),
         descriptors=descriptors.astype(np.uint8),
     )
+
+
+def _reduced(image: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.uint8]:
+    """Average squares of pixels; rows and columns that fill none are left out."""
+    height, width = (n // factor * factor for n in image.shape)
+    if factor == 1:
+        return np.ascontiguousarray(image)
+    size = (width // factor, height // factor)
+    small = cv2.resize(image[:height, :width], size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
 def _empty() -> KeyPoints:

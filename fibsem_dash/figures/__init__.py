@@ -15,6 +15,8 @@ from fibsem_dash.figures.quality import draw_quality
 from fibsem_dash.figures.save import FIGURE_SUFFIXES, save_figure
 from fibsem_dash.figures.snapshot import draw_snapshot
 from fibsem_dash.figures.snr import draw_snr
+from fibsem_dash.figures.thresholds import draw_thresholds
+from fibsem_dash.figures.trial import draw_residuals
 
 __all__ = [
     "FIGURE_SUFFIXES",
@@ -25,8 +27,10 @@ __all__ = [
     "draw_noise",
     "draw_noise_rois",
     "draw_quality",
+    "draw_residuals",
     "draw_snapshot",
     "draw_snr",
     "draw_snr_estimates",
+    "draw_thresholds",
     "save_figure",
 ]

@@ -19,6 +19,7 @@ from fibsem_dash.figures.style import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 AXIS_LABELS = {
@@ -31,7 +32,9 @@ AXIS_LABELS = {
 _DASHES = ("-", "--", "-.", ":")
 
 
-def draw_quality(runs: Mapping[str, Mapping[str, ArrayLike]], *, title: str = "") -> Figure:
+def draw_quality(
+    runs: Mapping[str, Mapping[str, ArrayLike] | pd.DataFrame], *, title: str = ""
+) -> Figure:
     """Draw each measure against the slice, one line per run.
 
     Parameters

@@ -120,8 +120,9 @@ class MrcStack:
         if self.dtype == np.uint8:
             for label in self.header["label"]:
                 found = STATISTICS_LABEL.match(bytes(label))
-                if found:
-                    return MrcStatistics(*(float(number) for number in found.groups()))
+                numbers = _numbers_of(found.groups()) if found else None
+                if numbers is not None:
+                    return MrcStatistics(*numbers)
         low, high, mean, rms = (float(self.header[n]) for n in ("dmin", "dmax", "dmean", "rms"))
         if high < low or rms < 0:
             return None
@@ -165,6 +166,14 @@ class MrcStack:
 
     def __reduce__(self) -> tuple[object, ...]:
         return MrcStack, (self.path, self._unsigned)
+
+
+def _numbers_of(texts: Sequence[bytes]) -> tuple[float, float, float, float] | None:
+    try:
+        low, high, mean, rms = (float(text) for text in texts)
+    except ValueError:
+        return None
+    return low, high, mean, rms
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import openpyxl
 import pandas as pd
-import xlsxwriter
-from openpyxl.utils.exceptions import InvalidFileException
 
-from fibsem_dash.errors import FormatError
+from fibsem_dash.errors import FibsemDashError, FormatError
 from fibsem_dash.io.atomic import reading, write_bytes, write_text
 
 QUALITY_SHEET = "Registration Quality Statistics"
@@ -49,8 +46,13 @@ _OTHER_NAMES = {
 _LIKE_A_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _CREATED = datetime.datetime(2000, 1, 1)
 _LONGEST_SHEET_NAME = 31
-LARGEST_UNPACKED_BYTES = 500_000_000
+LARGEST_UNPACKED_BYTES = 200_000_000
 """XLSX files that unpack to more than this are not read."""
+LARGEST_SHEET_CELLS = 4_000_000
+"""Sheets that claim more cells than this are not read; blank ones between others count."""
+_UNPACKED_AT_ONCE = 2**20
+_LONGEST_NUMBER = 64
+"""Longer cells of a CSV file are text: an array of text is as wide as its longest cell."""
 
 
 def write_csv(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
@@ -165,10 +167,12 @@ def _not_a_table(path: str | os.PathLike[str], found: str) -> FormatError:
 def _column(cells: list[str]) -> pd.Series[Any]:
     """Whole numbers, numbers, truth values or text, whichever all cells of a column are."""
     filled = [cell for cell in cells if cell]
+    numeric = max(map(len, filled), default=0) <= _LONGEST_NUMBER
+    kinds = (np.int64, np.float64) if len(filled) == len(cells) else (np.float64,)
     if filled and all(cell in ("True", "False") for cell in cells):
         return pd.Series([cell == "True" for cell in cells])
     # NumPy parses exactly, while the speed of pandas' own parser costs the last digit.
-    for kind in (np.int64, np.float64) if len(filled) == len(cells) else (np.float64,):
+    for kind in kinds if numeric else ():
         try:
             return pd.Series(np.array([cell or "nan" for cell in cells], dtype=str).astype(kind))
         except (ValueError, OverflowError):
@@ -195,6 +199,9 @@ def write_xlsx(path: str | os.PathLike[str], sheets: Mapping[str, pd.DataFrame])
     AccessError
         The file cannot be written.
     """
+    # Imported where it is used: a run writes CSV, and would wait for it.
+    import xlsxwriter
+
     options = {
         "in_memory": True,
         "strings_to_formulas": False,
@@ -327,41 +334,56 @@ def _numbers(column: pd.Series[Any], path: str | os.PathLike[str]) -> pd.Series[
 
 
 def _read_sheet(path: Path, name: str, content: bytes | None) -> pd.DataFrame:
+    import openpyxl
+
     try:
         with reading(path), _open(path, content) as file:
             _check_unpacked_size(file)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             try:
-                rows = [list(row) for row in book[name].iter_rows(values_only=True)]
+                filled = _filled_rows(book[name])
             finally:
                 book.close()
-    except (
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        SyntaxError,
-        EOFError,
-        zipfile.BadZipFile,
-        InvalidFileException,
-    ) as error:
+    except FibsemDashError:
+        raise
+    except Exception as error:
+        # Damaged archives and XML reach us as errors of every kind: zlib, lzma, struct, expat.
         raise FormatError(
             "The file cannot be read as a quality table in XLSX",
             path=path,
             expected=f"a sheet {name!r}",
-            found=str(error.args[0]) if error.args else type(error).__name__,
+            found=str(error)[:200] or type(error).__name__,
             remedy="Choose a RegistrationQuality file",
         ) from error
-    filled = [row for row in rows if any(cell is not None for cell in row)]
     heading = ["" if cell is None else str(cell) for cell in filled[0]] if filled else []
     return pd.DataFrame(filled[1:], columns=pd.Index(heading))
 
 
+def _filled_rows(sheet: Any) -> list[list[Any]]:
+    # A cell with a number of a billion rows makes openpyxl invent all the rows before it.
+    filled = []
+    cells = 0
+    sheet.reset_dimensions()
+    for row in sheet.iter_rows(values_only=True):
+        # Spreadsheets have a million rows at most, so a blank one may weigh more than a cell.
+        cells += max(len(row), 4)
+        if cells > LARGEST_SHEET_CELLS:
+            raise ValueError(f"more than {LARGEST_SHEET_CELLS} cells")
+        if any(cell is not None for cell in row):
+            filled.append(list(row))
+    width = max(map(len, filled), default=0)
+    return [row + [None] * (width - len(row)) for row in filled]
+
+
 def _check_unpacked_size(file: BinaryIO) -> None:
-    # A small archive can hold gigabytes of blanks.
+    # A small archive can hold gigabytes of blanks, and can lie about it: unpacking in small parts
+    # finds out, before anything unpacks it as a whole.
     with zipfile.ZipFile(file) as archive:
         size = sum(item.file_size for item in archive.infolist())
-    if size > LARGEST_UNPACKED_BYTES:
-        raise ValueError(f"{size / 1e6:.0f} MB when unpacked")
+        if size > LARGEST_UNPACKED_BYTES:
+            raise ValueError(f"{size / 1e6:.0f} MB when unpacked")
+        for item in archive.infolist():
+            with archive.open(item) as part:
+                while part.read(_UNPACKED_AT_ONCE):
+                    pass
     file.seek(0)

@@ -69,6 +69,9 @@ class TifStack:
                 raise
 
     def _read_layout(self) -> None:
+        # Counting follows the list of pages to its end and notices one that leads back into itself;
+        # the series would be collected from such a list for ever.
+        len(self._tif.pages)
         series = self._tif.series[0]
         page = self._tif.pages[0]
         check_page(page, self.path, os.stat(self.path).st_size)

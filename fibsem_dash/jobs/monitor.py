@@ -27,6 +27,9 @@ WRITE_EVERY_S = 0.25
 HEARTBEAT_S = 1.0
 """Longest time between two states on disk, so that a server elsewhere sees that the job lives."""
 
+LONGEST_LINE = 4000
+"""Characters of a line of the log that are kept: it is for sentences, not for data."""
+
 STATE_OF_EXIT: dict[int, JobState] = {0: "done", 3: "done", 130: "cancelled"}
 """State by exit code of the command; any other one is a failure."""
 
@@ -85,6 +88,7 @@ class JobMonitor:
         self.attempt = int(self.folder.read_job()["attempt"])
         self.error = ""
         self._lock = threading.Lock()
+        self._log_lock = threading.Lock()
         self._stages: list[_Stage] = []
         self._messages = 0
         self._problems: int | None = None
@@ -198,15 +202,14 @@ class JobMonitor:
 
     def log(self, text: str, level: str = "info") -> None:
         """Append lines to the log."""
-        now = time.time()
-        lines = [part for part in text.splitlines() if part.strip()]
+        known = {"time": time.time(), "level": level, "job": self.folder.path.name}
+        lines = [part[:LONGEST_LINE] for part in text.splitlines() if part.strip()]
         content = "".join(
-            json.dumps({"time": now, "level": level, "text": line}, ensure_ascii=False) + "\n"
-            for line in lines
+            json.dumps(known | {"text": line}, ensure_ascii=False) + "\n" for line in lines
         )
         # A disk that is full for the log must not end the work.
-        with suppress(OSError), self.folder.log.open("a", encoding="utf-8") as stream:
-            stream.write(content)
+        with suppress(OSError), self._log_lock:
+            self.folder.append_log(content)
 
     @contextmanager
     def printed_lines(self) -> Iterator[None]:

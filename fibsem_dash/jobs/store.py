@@ -11,7 +11,8 @@ import math
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ SCHEMA_VERSION = 1
 
 ID_PATTERN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
 """What a job is called, so that no text from outside leads to another folder."""
+
+LARGEST_LOG_BYTES = 2_000_000
+"""Bytes from which a log is begun anew; one older part is kept."""
+
+_FIRST_NUMBER = re.compile(r'\{"first": (\d{1,12})\}$')
 
 LARGEST_JSON = 4_000_000
 """Bytes above which a file is not one of ours."""
@@ -72,6 +78,7 @@ class JobFolder:
         self.job = self.path / "job.json"
         self.progress = self.path / "progress.json"
         self.log = self.path / "log.jsonl"
+        self.old_log = self.path / "log.1.jsonl"
         self.output = self.path / "output.txt"
         self.cancel = self.path / "cancel"
 
@@ -144,19 +151,47 @@ class JobFolder:
         """Return up to `limit` lines behind line number `after` that are at least so severe."""
         least = LOG_LEVELS.index(level)
         lines: list[LogLine] = []
-        try:
-            with self.log.open(encoding="utf-8", errors="replace") as stream:
-                for number, text in enumerate(stream, 1):
-                    if number <= after or not text.endswith("\n"):
-                        continue
-                    line = _log_line(number, text)
-                    if line is not None and LOG_LEVELS.index(line.level) >= least:
-                        lines.append(line)
-                        if len(lines) >= limit:
-                            break
-        except FileNotFoundError:
-            return []
+        for number, text in self._numbered_lines():
+            if number <= after:
+                continue
+            line = _log_line(number, text)
+            if line is not None and LOG_LEVELS.index(line.level) >= least:
+                lines.append(line)
+                if len(lines) >= limit:
+                    break
         return lines
+
+    def _numbered_lines(self) -> Iterator[tuple[int, str]]:
+        number = 0
+        for path in (self.old_log, self.log):
+            with suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
+                for text in file:
+                    if not text.endswith("\n"):
+                        continue
+                    if found := _FIRST_NUMBER.match(text):
+                        number = int(found[1]) - 1
+                        continue
+                    number += 1
+                    yield number, text
+
+    def append_log(self, content: str) -> None:
+        """Append lines to the log; a long one becomes the old log, and the old one goes.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written.
+        """
+        try:
+            full = self.log.stat().st_size > LARGEST_LOG_BYTES
+        except FileNotFoundError:
+            full = False
+        if full:
+            last = max((number for number, _ in self._numbered_lines()), default=0)
+            os.replace(self.log, self.old_log)
+            content = json.dumps({"first": last + 1}) + "\n" + content
+        with self.log.open("a", encoding="utf-8") as stream:
+            stream.write(content)
 
     def stamp(self) -> tuple[tuple[int, int, int], ...]:
         """Return what changes whenever one of the files does."""

@@ -7,11 +7,10 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from fibsem_dash.errors import FormatError, ParameterError
-from fibsem_dash.io.atomic import reading
+from fibsem_dash.errors import ParameterError
+from fibsem_dash.io.plain_yaml import read_yaml
 from fibsem_dash.quality.metrics import METRICS
 from fibsem_dash.quality.statistics import STATISTICS, MetricStatistics
 
@@ -23,8 +22,6 @@ RUN_FACTS = ("failed_pairs", "excluded_frames", "frames")
 
 GATE_NAMES = tuple(f"{name.lower()}.{key}" for name in METRICS for key in STATISTICS) + RUN_FACTS
 """All names that a gate may have, such as ``ncc.median``."""
-
-_LARGEST_FILE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -94,19 +91,7 @@ def read_gates(path: str | os.PathLike[str]) -> tuple[Gate, ...]:
     AccessError
         The file cannot be read.
     """
-    import yaml
-
-    with reading(path):
-        content = Path(path).read_bytes()
-    if len(content) > _LARGEST_FILE_BYTES:
-        raise FormatError("too large for a file of gates", path=path, found=len(content))
-    try:
-        data = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise FormatError(
-            "not a YAML or JSON file", path=path, found=str(error).splitlines()[0]
-        ) from None
-    return parse_gates(data, path)
+    return parse_gates(read_yaml(path), path)
 
 
 def parse_gates(data: object, path: str | os.PathLike[str] | None = None) -> tuple[Gate, ...]:

@@ -20,13 +20,13 @@ from fibsem_dash.features.blocks import (
 from fibsem_dash.image.contrast import to_8bit
 from fibsem_dash.io import open_frame
 from fibsem_dash.registration.cache import ResultCache, content_key
-from fibsem_dash.registration.frames import FrameInfo
+from fibsem_dash.registration.frames import FrameInfo, require_unchanged
 from fibsem_dash.registration.pairs import KIND, PairJob, PairResult, from_record
 from fibsem_dash.settings import BlockSettings, RunSettings, SolverSettings
 from fibsem_dash.transforms import TransformEstimate
 from fibsem_dash.transforms.result import failure
 
-VERSION = 1
+VERSION = 2
 """Part of every key: raise it when the method changes."""
 
 
@@ -137,7 +137,7 @@ def _estimate(
     try:
         for frame in pair:
             if frame.frame.index not in prepared:
-                prepared[frame.frame.index] = _prepare(frame, batch)
+                prepared[frame.frame.index] = prepare(frame, batch)
     except (FibsemDashError, OSError) as error:
         return from_record(job, _record(failure(0, describe_error(error)), None, 0), reused=False)
     first, second = (prepared[frame.frame.index] for frame in pair)
@@ -161,8 +161,10 @@ def _estimate(
     return from_record(job, record, reused=False)
 
 
-def _prepare(job: BlockFrameJob, batch: BlockPairBatch) -> BlockFrame:
+def prepare(job: BlockFrameJob, batch: BlockPairBatch) -> BlockFrame:
+    """Read a frame and transform its blocks, as the pairs of a batch need them."""
     image = open_frame(job.frame.path).raw(batch.detector)
+    require_unchanged(job.frame.path, job.frame.identity[1:])
     if image.dtype != np.uint8:
         image = to_8bit(image, job.minimum, job.maximum)
     return prepare_frame(image, batch.blocks)

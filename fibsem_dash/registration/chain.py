@@ -18,9 +18,6 @@ from fibsem_dash.transforms.matrices import Array, embed
 LONG_WINDOW = 1000
 """Savitzky-Golay windows from which the fast Fourier transform is faster, frames."""
 
-SAFE_POWER = 1e11
-"""Highest power of half a window that `savgol_filter` can hold; beyond it its weights vanish."""
-
 
 @dataclass(frozen=True)
 class PairTable:
@@ -160,36 +157,44 @@ def clamp_window(window: int, order: int, n: int) -> tuple[int, int, list[str]]:
 
 
 def smooth_savgol(values: Array, window: int, order: int) -> tuple[Array, list[str]]:
-    """Smooth along the first axis; short series get a shorter window and a warning."""
-    from scipy.signal import savgol_filter
+    """Smooth along the first axis; short series get a shorter window and a warning.
 
+    The same as SciPy's `savgol_filter` with its mode "interp", without the second that importing
+    it takes, and with polynomials that keep their digits for wide windows and high orders.
+    """
     window, order, warnings = clamp_window(window, order, len(values))
     if window <= order + 1:
         # The polynomial goes through all points of its window: filtering would only add rounding
         # noise, which makes a value depend on its neighbours.
         return np.array(values, np.float64), warnings
-    if window < LONG_WINDOW and (window / 2) ** order < SAFE_POWER:
-        return savgol_filter(values, window, order, axis=0), warnings
-    return _smooth_long(values, window, order), warnings
+    return _smooth(values, window, order), warnings
 
 
-def _smooth_long(values: Array, window: int, order: int) -> Array:
-    """Smooth as `savgol_filter` does, in a time that does not grow with the window.
+def _smooth(values: Array, window: int, order: int) -> Array:
+    """Fit a polynomial to every window and take its middle, at the ends all of it.
 
     The polynomials are orthogonal on the window, where powers of the frame number lose all digits.
     """
-    from scipy.signal import oaconvolve
-
     columns = values.reshape(len(values), -1)
     # A small signal on a large constant would lose digits in the transform.
     level = columns.mean(0)
     basis = np.linalg.qr(np.polynomial.legendre.legvander(np.linspace(-1, 1, window), order))[0]
     half = window // 2
-    weights = (basis @ basis[half])[:, None]
-    smooth: Array = oaconvolve(columns - level, weights, mode="same", axes=0) + level
+    smooth: Array = _convolve(columns - level, basis @ basis[half]) + level
     smooth[:half] = (basis @ (basis.T @ columns[:window]))[:half]
     smooth[-half:] = (basis @ (basis.T @ columns[-window:]))[-half:]
     return smooth.reshape(values.shape)
+
+
+def _convolve(columns: Array, weights: Array) -> Array:
+    """Convolve each column, in a time that does not grow with the window where that is wide."""
+    if len(weights) < LONG_WINDOW:
+        smooth: Array = np.stack([np.convolve(c, weights, mode="same") for c in columns.T], -1)
+        return smooth
+    from scipy.signal import oaconvolve
+
+    smooth = oaconvolve(columns, weights[:, None], mode="same", axes=0)
+    return smooth
 
 
 def fit_linear_parts(

@@ -12,7 +12,7 @@ from fibsem_dash.errors import FibsemDashError
 from fibsem_dash.image.thresholds import intensity_range
 from fibsem_dash.registration.cache import ResultCache, as_float, content_key
 from fibsem_dash.registration.chain import smooth_savgol
-from fibsem_dash.registration.frames import FrameInfo
+from fibsem_dash.registration.frames import FrameInfo, require_unchanged
 from fibsem_dash.registration.mixture import open_mixture
 from fibsem_dash.settings import DataRangeSettings
 from fibsem_dash.transforms.matrices import Array
@@ -114,6 +114,7 @@ def measure_frame(
     s = settings
     try:
         image = np.asarray(open_mixture(frame.path, detector, fraction_b))
+        require_unchanged(frame.path, frame.identity[1:])
         found = intensity_range(image, s.thr_min, s.thr_max, s.nbins, method=s.method)  # type: ignore[arg-type]
     except (FibsemDashError, OSError) as error:
         return FrameRange(frame.index, np.nan, np.nan, False, describe_error(error))

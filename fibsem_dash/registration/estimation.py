@@ -8,16 +8,54 @@ from collections.abc import Callable, Sequence
 from fibsem_dash.compute.executor import Executor, batch_size
 from fibsem_dash.compute.progress import Monitor
 from fibsem_dash.registration import block_pairs, keypoints
+from fibsem_dash.registration.block_pairs import BlockFrameJob
 from fibsem_dash.registration.cache import ResultCache
 from fibsem_dash.registration.edits import RunEdits
 from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.fusion import with_neighbours
 from fibsem_dash.registration.keypoints import KeyPointCount, KeyPointJob
-from fibsem_dash.registration.pair_tasks import PairTask, RunBatches, estimate_tasks, pair_tasks
+from fibsem_dash.registration.pair_tasks import (
+    PairTask,
+    RunBatches,
+    estimate_tasks,
+    pair_tasks,
+    stored_result,
+)
 from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.settings import RunSettings
 
 Pair = tuple[int, int]
+
+
+def stored_pair(task: PairTask, settings: RunSettings, cache: ResultCache) -> PairResult | None:
+    """Return the result of a pair that is known without computing anything, else None.
+
+    Parameters
+    ----------
+    task : PairTask
+        The pair.
+    settings : RunSettings
+        Those of the run; its estimator says where the result is looked for. With 'auto', a pair
+        that blocks did not find and key points did not try yet counts as not known.
+    cache : ResultCache
+        Where results are kept.
+
+    Notes
+    -----
+    Pairs are those before next neighbours are fused into the chain.
+    """
+    own = task.by_hand or (task.edit is not None and bool(task.edit.settings))
+    if own or settings.estimation.estimator == "sift":
+        return stored_result(task, cache)
+    first, second = (BlockFrameJob(f.frame, f.minimum, f.maximum) for f in task.frames)
+    found = block_pairs.stored_result((first, second), settings, cache)
+    if found is not None and not found and settings.estimation.estimator == "auto":
+        again = stored_result(task, cache)
+        if again is None or again:
+            return again
+    if found is None or task.edit is None:
+        return found
+    return dataclasses.replace(found, source=task.edit.source)
 
 
 class PairEstimation:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fibsem_dash.compare import compare_images
+from fibsem_dash.compare.differences import NsadMode
 from fibsem_dash.compute.executor import Executor, InProcessExecutor, batch_size, batches_of
 from fibsem_dash.compute.progress import Monitor, SilentMonitor
 from fibsem_dash.errors import ParameterError
@@ -39,6 +40,8 @@ class EvaluationBatch:
         Measures to take.
     invert : bool
         Whether grey levels count downwards.
+    nsad_mode : {"abs", "signed"}
+        Formula of NSAD, see `fibsem_dash.compare.nsad`.
     """
 
     path: str
@@ -46,6 +49,7 @@ class EvaluationBatch:
     bounds: tuple[tuple[int, int, int, int], ...]
     settings: QualitySettings = field(default_factory=QualitySettings)
     invert: bool = False
+    nsad_mode: NsadMode = "abs"
 
 
 def evaluate_batch(batch: EvaluationBatch) -> list[tuple[int, dict[str, float]]]:
@@ -63,6 +67,7 @@ def evaluate_batch(batch: EvaluationBatch) -> list[tuple[int, dict[str, float]]]
                 current[yi:ya, xi:xa],
                 settings.metrics,
                 invert=batch.invert,
+                nsad_mode=batch.nsad_mode,
                 nmi_bins=settings.nmi_bins,
                 fsc_threshold=settings.fsc_threshold,
                 reference=settings.reference,
@@ -78,6 +83,7 @@ def evaluate_stack(
     *,
     slices: Sequence[int] | None = None,
     invert: bool = False,
+    nsad_mode: NsadMode = "abs",
     executor: Executor | None = None,
     monitor: Monitor | None = None,
 ) -> pd.DataFrame:
@@ -94,6 +100,8 @@ def evaluate_stack(
         passed over.
     invert : bool
         Whether grey levels count downwards; changes NSAD only.
+    nsad_mode : {"abs", "signed"}
+        Formula of NSAD, see `fibsem_dash.compare.nsad`; "signed" is that of 2022.
     executor : Executor, optional
         Where work runs; this process by default.
     monitor : Monitor, optional
@@ -124,7 +132,12 @@ def evaluate_stack(
     size = batch_size(len(wanted), executor.n_workers)
     batches = [
         EvaluationBatch(
-            os.path.abspath(path), tuple(part), tuple(map(tuple, bounds[part].tolist())), s, invert
+            os.path.abspath(path),
+            tuple(part),
+            tuple(map(tuple, bounds[part].tolist())),
+            s,
+            invert,
+            nsad_mode,
         )
         for part in batches_of(wanted, size)
     ]

@@ -21,7 +21,8 @@ from fibsem_dash.compare import compare_images
 from fibsem_dash.compute.cluster import WARM_MODULES
 from fibsem_dash.compute.executor import run_single_threaded, usable_cores
 from fibsem_dash.io.atomic import reading
-from fibsem_dash.registration import data_range, keypoints, pairs
+from fibsem_dash.registration import block_pairs, data_range, keypoints, pairs
+from fibsem_dash.registration.block_pairs import BlockFrameJob
 from fibsem_dash.registration.canvas import Canvas
 from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.warp import RenderSettings, SourceFrame, output_dtype, render_slice
@@ -174,11 +175,8 @@ def _timed_pair(work: tuple[tuple[FrameInfo, ...], RunSettings, str]) -> float:
     ranges = data_range.measure_batch(
         data_range.RangeBatch(sample, detector, settings.data_range, folder)
     )
-    jobs = tuple(
-        keypoints.keypoint_job(f, r.minimum, r.maximum, detector, settings.sift)
-        for f, r in zip(sample, ranges, strict=True)
-    )
-    keypoints.extract_batch(keypoints.KeyPointBatch(jobs, detector, settings.sift, folder))
+    estimated = _time_estimation(sample, [(r.minimum, r.maximum) for r in ranges], settings, folder)
+    started += estimated.seconds
     dtype, _ = output_dtype(settings.output.dtype, np.dtype(sample[0].dtype))
     render = RenderSettings(
         Canvas(sample[0].shape), str(dtype), detector, order=settings.output.order
@@ -190,9 +188,6 @@ def _timed_pair(work: tuple[tuple[FrameInfo, ...], RunSettings, str]) -> float:
         (Path(folder) / f"{k}.npy").unlink()
     per_frame = (time.perf_counter() - started) / len(sample)
     started = time.perf_counter()
-    first, second = jobs[0], jobs[-1]
-    job = pairs.pair_job((0, first.key), (1, second.key), settings.matching, settings.solver)
-    pairs.estimate_batch(pairs.PairBatch((job,), settings.matching, settings.solver, folder))
     quality = settings.quality
     if quality.metrics:
         compare_images(
@@ -203,7 +198,80 @@ def _timed_pair(work: tuple[tuple[FrameInfo, ...], RunSettings, str]) -> float:
             fsc_threshold=quality.fsc_threshold,
             reference=quality.reference,
         )
-    return per_frame + time.perf_counter() - started
+    return per_frame + estimated.per_frame + time.perf_counter() - started
+
+
+@dataclass(frozen=True)
+class _Estimation:
+    """Time of the transforms of a sample, and what it is for each frame of a stack, s."""
+
+    seconds: float
+    per_frame: float
+
+
+def _time_estimation(
+    sample: tuple[FrameInfo, ...],
+    levels: Sequence[tuple[float, float]],
+    settings: RunSettings,
+    folder: str,
+) -> _Estimation:
+    """Find the transform of a pair as the run will.
+
+    With 'auto', the pair stands for the stack: key points count where blocks do not find it.
+    """
+    started = time.perf_counter()
+    per_frame, found = 0.0, False
+    if settings.estimation.estimator != "sift":
+        per_frame, found = _time_blocks(sample, levels, settings, folder)
+    if settings.estimation.estimator == "sift" or (
+        settings.estimation.estimator == "auto" and not found
+    ):
+        per_frame += _time_keypoints(sample, levels, settings, folder)
+    return _Estimation(time.perf_counter() - started, per_frame)
+
+
+def _time_blocks(
+    sample: tuple[FrameInfo, ...],
+    levels: Sequence[tuple[float, float]],
+    settings: RunSettings,
+    folder: str,
+) -> tuple[float, bool]:
+    """Return seconds per frame by blocks, and whether they found the transform."""
+    frames = [BlockFrameJob(f, *bounds) for f, bounds in zip(sample, levels, strict=True)]
+    first, second = frames[0], frames[-1]
+    reach = settings.estimation.neighbours
+    started = time.perf_counter()
+    (batch,) = block_pairs.batches_for([(first, second)], 1, settings, folder)
+    (result,) = block_pairs.estimate_batch(batch)
+    both = time.perf_counter() - started
+    # In a stack, neighbouring pairs share the spectra of a frame: each is made once, and what more
+    # neighbours add is the correlation alone.
+    images = [block_pairs.prepare(frame, batch) for frame in frames]
+    spectra = (time.perf_counter() - started - both) / len(images)
+    del images
+    correlation = max(both - len(frames) * spectra, 0.0)
+    return spectra + reach * correlation, bool(result)
+
+
+def _time_keypoints(
+    sample: tuple[FrameInfo, ...],
+    levels: Sequence[tuple[float, float]],
+    settings: RunSettings,
+    folder: str,
+) -> float:
+    detector = settings.input.detector
+    started = time.perf_counter()
+    jobs = tuple(
+        keypoints.keypoint_job(frame, *bounds, detector, settings.sift)
+        for frame, bounds in zip(sample, levels, strict=True)
+    )
+    keypoints.extract_batch(keypoints.KeyPointBatch(jobs, detector, settings.sift, folder))
+    extracted = (time.perf_counter() - started) / len(sample)
+    started = time.perf_counter()
+    first, second = jobs[0], jobs[-1]
+    job = pairs.pair_job((0, first.key), (1, second.key), settings.matching, settings.solver)
+    pairs.estimate_batch(pairs.PairBatch((job,), settings.matching, settings.solver, folder))
+    return extracted + time.perf_counter() - started
 
 
 def peak_memory() -> int:

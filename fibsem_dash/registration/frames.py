@@ -189,6 +189,32 @@ def inspect_frame(index: int, path: str) -> FrameInfo:
     )
 
 
+def require_unchanged(path: str, size_and_time: tuple[int, int] | None) -> None:
+    """Refuse a frame whose file is no longer the one that was inspected.
+
+    Called after the pixels were read and before anything made of them is kept: results are filed
+    under the size and time of the inspected file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    size_and_time : (int, int), optional
+        Bytes and modification time, ns, as inspected; None where nobody knows them.
+
+    Raises
+    ------
+    RunError
+        When they are others now, or the file is gone.
+    """
+    if size_and_time is not None and _identity_or_zero(path)[1:] != size_and_time:
+        raise RunError(
+            "the file was changed after the run had inspected it",
+            path=path,
+            remedy="Start the same command again once it stays as it is.",
+        )
+
+
 def inspect_batch(batch: Sequence[tuple[int, str]]) -> list[FrameInfo]:
     """Read the headers of several frames; the unit of work of the first stage."""
     return [inspect_frame(index, path) for index, path in batch]
@@ -223,6 +249,11 @@ def tell_apart(frames: Sequence[FrameInfo]) -> list[FrameInfo]:
         return replace(frame, identity=(name, *frame.identity[1:]))
 
     return [distinct(frame) for frame in frames]
+
+
+def input_records(frames: Sequence[FrameInfo]) -> list[dict[str, object]]:
+    """Return path, size and time of the frames, as run.json holds them."""
+    return [{"path": f.path, "size": f.identity[1], "mtime_ns": f.identity[2]} for f in frames]
 
 
 def leave_out(frames: Sequence[FrameInfo], names: Iterable[str]) -> list[FrameInfo]:

@@ -15,7 +15,7 @@ from fibsem_dash.features import KeyPoints, extract_keypoints
 from fibsem_dash.image.contrast import to_8bit
 from fibsem_dash.io import open_frame
 from fibsem_dash.registration.cache import ResultCache, content_key
-from fibsem_dash.registration.frames import FrameInfo
+from fibsem_dash.registration.frames import FrameInfo, require_unchanged
 from fibsem_dash.settings import RunSettings, SiftSettings
 
 KIND = "keypoints"
@@ -86,6 +86,7 @@ def _extract(job: KeyPointJob, batch: KeyPointBatch) -> KeyPointCount:
         return KeyPointCount(index, len(stored["size"]), True)
     try:
         image = open_frame(job.frame.path).raw(batch.detector)
+        require_unchanged(job.frame.path, job.frame.identity[1:])
     except (FibsemDashError, OSError) as error:
         return KeyPointCount(index, -1, False, describe_error(error))
     if image.dtype != np.uint8:

@@ -29,12 +29,12 @@ from fibsem_dash.registration.edits import BY_HAND, RunEdits, run_edits, write_e
 from fibsem_dash.registration.estimation import PairEstimation
 from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.pairs import PairResult
+from fibsem_dash.registration.repeat import other_files
+from fibsem_dash.registration.run_lock import now
 from fibsem_dash.registration.run_store import (
-    STAGES,
     RunStore,
-    now,
+    new_record,
     refuse_raw_folder,
-    software_versions,
 )
 from fibsem_dash.registration.stack_checks import check_name, check_output
 from fibsem_dash.registration.stack_stage import StackSummary, write_stack
@@ -101,8 +101,8 @@ class Registration:
             When the monitor asked to stop.
         """
         started = time.monotonic()
-        # The smoothing needs it soon, and importing it takes as long as reading many frames.
-        threading.Thread(target=import_module, args=("scipy.signal",), daemon=True).start()
+        # The tables need it soon, and importing it takes as long as reading many frames.
+        threading.Thread(target=import_module, args=("pandas",), daemon=True).start()
         refuse_raw_folder(self.store.folder, self.paths)
         check_name(self.settings.output)
         get_model(self.settings.solver)
@@ -144,20 +144,26 @@ class Registration:
         old = self.store.read()
         edits = self._read_edits()
         write_edits(self.store.folder, edits)
-        self._record = {
-            "schema_version": 1,
-            "software": software_versions(),
-            "settings": to_dict(self.settings),
-            "edits": edits.to_dict(),
-            "created": old.get("created", now()),
-            "finished": None,
-            "state": "running",
-            "stages": {name: {"state": "pending"} for name in STAGES},
-            "messages": [],
-            "outputs": old.get("outputs", []),
-            "input": [],
-        }
+        self._record = new_record(to_dict(self.settings), edits.to_dict(), old)
+        self._record["other_files"] = other_files(self.settings)
         self.store.write(self._record)
+
+    def begin_stages(self) -> None:
+        """Prepare the folder for single stages; until `end_stages` the run counts as stopped."""
+        refuse_raw_folder(self.store.folder, self.paths)
+        self.store.create()
+        if not self.store.exists:
+            self._begin()
+            self._end("cancelled")
+
+    def end_stages(self, stack: StackSummary) -> None:
+        """Note in run.json that the stack is written, and that this run has made it."""
+        self._begin()
+        self._record["input"] = frames.input_records(self.frames)
+        self._record["outputs"] = list(stack.files)
+        for entry in self._record["stages"].values():
+            entry["state"] = "done"
+        self._end("done")
 
     def _end(self, state: str, error: str | None = None) -> None:
         if state == "done":
@@ -209,9 +215,7 @@ class Registration:
         found.sort(key=lambda f: f.index)
         found = frames.leave_out(frames.tell_apart(found), self.settings.input.exclude)
         self.frames = frames.exclude_odd_frames(found, self._detectors())
-        self._record["input"] = [
-            {"path": f.path, "size": f.identity[1], "mtime_ns": f.identity[2]} for f in self.frames
-        ]
+        self._record["input"] = frames.input_records(self.frames)
         for frame in self.frames:
             if not frame.usable:
                 self._exclude(frame.index, frame.reason)

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fibsem_dash.errors import FormatError
-from fibsem_dash.registration import block_pairs
-from fibsem_dash.registration.block_pairs import BlockFrameJob
 from fibsem_dash.registration.bridging import MIN_KEYPOINTS, bridge_gaps
 from fibsem_dash.registration.cache import file_identity
 from fibsem_dash.registration.chain import build_chain
@@ -18,10 +16,11 @@ from fibsem_dash.registration.chain_input import fov_trend_of, pair_table
 from fibsem_dash.registration.data_range import KIND as RANGES
 from fibsem_dash.registration.data_range import range_key
 from fibsem_dash.registration.edits import RunEdits
+from fibsem_dash.registration.estimation import stored_pair
 from fibsem_dash.registration.frames import FrameInfo, inspect_batch, tell_apart
 from fibsem_dash.registration.keypoints import KIND as KEYPOINTS
 from fibsem_dash.registration.keypoints import KeyPointJob
-from fibsem_dash.registration.pair_tasks import PairTask, pair_tasks, stored_result
+from fibsem_dash.registration.pair_tasks import PairTask, pair_tasks
 from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.registration.stack import missing_slices
 from fibsem_dash.registration.stack_stage import plan_stack
@@ -162,31 +161,12 @@ class _Search:
         tasks = pair_tasks(wanted, self.jobs, self.settings, self.edits, self.run.paths)
         results = {}
         for task in tasks:
-            found = self._find(task)
+            found = stored_pair(task, self.settings, self.run.cache)
             if found is None:
                 self.missing[task.pair] = task
                 found = _hoped_for(task)
             results[task.pair] = found
         return results
-
-    def _find(self, task: PairTask) -> PairResult | None:
-        own = task.by_hand or (task.edit is not None and bool(task.edit.settings))
-        if own or not self.by_blocks:
-            return stored_result(task, self.run.cache)
-        found = self._find_blocks(task)
-        if found is None or found or self.settings.estimation.estimator == "blocks":
-            return found
-        again = stored_result(task, self.run.cache)
-        return again if again is None or again else found
-
-    def _find_blocks(self, task: PairTask) -> PairResult | None:
-        first, second = (
-            BlockFrameJob(job.frame, job.minimum, job.maximum) for job in (task.frames)
-        )
-        found = block_pairs.stored_result((first, second), self.settings, self.run.cache)
-        if found is None or task.edit is None:
-            return found
-        return replace(found, source=task.edit.source)
 
     def has_keypoints(self, job: KeyPointJob) -> bool:
         """Tell whether the key points of a frame are on disk."""

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import os
 import platform
 import shutil
-import socket
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from fibsem_dash._version import __version__
 from fibsem_dash.errors import AccessError, FormatError, RunError
 from fibsem_dash.io.atomic import access_error, write_json
 from fibsem_dash.io.stack_files import remove_stack
 from fibsem_dash.registration.cache import ResultCache
+from fibsem_dash.registration.run_lock import hold_run_lock, is_held, now
 
 SCHEMA_VERSION = 1
 """Version of the run folder's layout."""
@@ -40,10 +36,6 @@ PACKAGES = (
     "h5py",
 )
 """Packages whose versions a result depends on."""
-
-
-LOCK_WRITING_SECONDS = 5.0
-"""Age from which a lock without content counts as left over."""
 
 
 class RunStore:
@@ -150,78 +142,13 @@ class RunStore:
         RunError
             When another process holds it.
         """
-        path = self.file("run.lock")
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
-        holder["started"] = psutil.Process().create_time()
-        while True:
-            try:
-                descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-                break
-            except FileExistsError:
-                self._remove_stale_lock(path)
-            except OSError as error:
-                raise access_error(error, path) from error
-        with os.fdopen(descriptor, "w") as stream:
-            json.dump(holder, stream)
-        try:
+        with hold_run_lock(self.folder):
             yield
-        finally:
-            with contextlib.suppress(OSError):
-                path.unlink()
 
     @property
     def is_held(self) -> bool:
         """Whether a process works in the folder; one of another machine is believed."""
-        try:
-            return self._lock_holder()[1]
-        except FileNotFoundError:
-            return False
-
-    def _lock_holder(self) -> tuple[dict[str, Any] | None, bool]:
-        """Return what the lock says of its holder, and whether that is alive.
-
-        Raises
-        ------
-        FileNotFoundError
-            When there is no lock.
-        """
-        path = self.file("run.lock")
-        try:
-            holder = json.loads(path.read_text())
-            alive = holder["host"] != socket.gethostname() or _is_alive(
-                int(holder["pid"]), float(holder["started"])
-            )
-        except FileNotFoundError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError):
-            return None, _is_young(path)
-        return holder, alive
-
-    def _remove_stale_lock(self, path: Path) -> None:
-        try:
-            holder, alive = self._lock_holder()
-        except FileNotFoundError:
-            # Gone by now; what may be there next is not ours to remove.
-            return
-        if alive:
-            known = "process {pid} on {host} since {since}".format(**holder) if holder else None
-            raise RunError(
-                "another run uses this folder",
-                path=self.folder,
-                found=known or "a run that is just starting",
-                remedy="Wait for it, stop it, or choose another folder; if that machine is gone, "
-                "remove run.lock.",
-            )
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-
-
-def _is_young(path: Path) -> bool:
-    # A lock without content is torn, unless its run is about to write it.
-    try:
-        return time.time() - path.stat().st_mtime < LOCK_WRITING_SECONDS
-    except OSError:
-        return False
+        return is_held(self.folder)
 
 
 def _may_precede_a_run(name: str) -> bool:
@@ -229,14 +156,6 @@ def _may_precede_a_run(name: str) -> bool:
     return name in ("cache", "run.lock", "edits.json") or (
         name.startswith(".") and name.endswith(".partial")
     )
-
-
-def _is_alive(pid: int, started: float) -> bool:
-    # A number that was given to a new process must not keep the folder locked.
-    try:
-        return abs(psutil.Process(pid).create_time() - started) < 1.0
-    except psutil.Error:
-        return False
 
 
 def refuse_raw_folder(folder: Path, paths: Sequence[str]) -> None:
@@ -257,9 +176,31 @@ def refuse_raw_folder(folder: Path, paths: Sequence[str]) -> None:
             )
 
 
-def now() -> str:
-    """Return the current time, ISO 8601 in UTC, whole seconds."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+def new_record(
+    settings: Mapping[str, Any], edits: Mapping[str, Any], old: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the content of run.json at the start of a run.
+
+    Parameters
+    ----------
+    settings, edits : mapping
+        As plain data.
+    old : mapping
+        What it held before; empty for a new run.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "software": software_versions(),
+        "settings": settings,
+        "edits": edits,
+        "created": old.get("created", now()),
+        "finished": None,
+        "state": "running",
+        "stages": {name: {"state": "pending"} for name in STAGES},
+        "messages": [],
+        "outputs": old.get("outputs", []),
+        "input": [],
+    }
 
 
 def software_versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +15,7 @@ from fibsem_dash.compare import compare_images
 from fibsem_dash.errors import RunError
 from fibsem_dash.io.stack_files import publish_stack, stack_identity, write_companions
 from fibsem_dash.registration.cache import ResultCache, as_float, content_key
+from fibsem_dash.registration.frames import require_unchanged
 from fibsem_dash.registration.stack_target import STACK_READERS, STACKS, StackTarget
 from fibsem_dash.registration.warp import RenderSettings, SourceFrame, render_slice
 from fibsem_dash.settings import QualitySettings
@@ -168,7 +170,10 @@ class _SliceImages:
             if target.writer.depth == 1 and self._find(target, job.index):
                 with STACK_READERS[target.suffix](target.writer.path) as stack:
                     return stack[job.index]
-        return render_slice(job.sources, self.batch.render)
+        image = render_slice(job.sources, self.batch.render)
+        for source in job.sources:
+            require_unchanged(source.path, source.size_and_time)
+        return image
 
     def forget_done(self, job: SliceJob) -> None:
         """Free the memory of slices that neither a slab nor the next comparison needs."""
@@ -181,11 +186,12 @@ class _SliceImages:
 
 def slice_statistics(image: npt.NDArray[Any]) -> dict[str, float]:
     """Return minimum, maximum, total and sum of squares of an image (y, x) by name."""
+    low, high = cv2.minMaxLoc(image)[:2] if image.dtype.kind != "f" else (image.min(), image.max())
     return {
-        "minimum": float(image.min()),
-        "maximum": float(image.max()),
-        "total": float(image.sum(dtype=np.float64)),
-        "squares": _sum_of_squares(image),
+        "minimum": float(low),
+        "maximum": float(high),
+        "total": float(cv2.sumElems(image)[0]),
+        "squares": float(cv2.norm(image, cv2.NORM_L2SQR)),
     }
 
 
@@ -223,11 +229,6 @@ def missing_slices(
             if not cache.path(SLICES, slab_key(target, first, numbered), ".json").exists():
                 missing.update(slab_of(target, first))
     return len(missing)
-
-
-def _sum_of_squares(image: npt.NDArray[Any]) -> float:
-    # Row by row: doubles of a whole slice would take several times its memory.
-    return float(sum(np.dot(row, row) for row in (r.astype(np.float64) for r in image)))
 
 
 def _measure(

@@ -319,7 +319,9 @@ def _slice_jobs(
     output, quality = settings.output, settings.quality
     brightness = load_brightness(output.brightness_file)
     sources = [
-        SourceFrame(frame.path, matrix, *brightness.get(frame.index, (1.0, 0.0)))
+        SourceFrame(
+            frame.path, matrix, *brightness.get(frame.index, (1.0, 0.0)), frame.identity[1:]
+        )
         for frame, matrix in zip(frames, matrices, strict=True)
     ]
     groups = batches_of(sources, output.z_bin)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fibsem_dash.facts import facts_html
 from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.registration.stack_stage import StackSummary
+from fibsem_dash.units import format_duration
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,18 @@ class RunSummary:
     stack: StackSummary
     seconds: float
     by_hand: frozenset[int] = frozenset()
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("Frames", self.n_frames),
+            ("Left out", len(self.excluded)),
+            ("Pairs failed", len(self.failed)),
+            ("Slices", self.n_slices),
+            ("Files", ", ".join(self.stack.files)),
+            *((f"Median {name}", f"{v:.4f}") for name, v in self.stack.median_quality.items()),
+            ("Time", format_duration(self.seconds)),
+        ]
+        return facts_html("Registration", rows)
 
     @property
     def n_problems(self) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +19,10 @@ from fibsem_dash.registration.chain import (
     cumulate,
     fov_trend,
 )
+from fibsem_dash.registration.estimation import stored_pair
 from fibsem_dash.registration.frames import FOV_COLUMNS
-from fibsem_dash.registration.pair_tasks import pair_tasks, stored_result
+from fibsem_dash.registration.pair_tasks import PairTask, pair_tasks
+from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.registration.stored_run import StoredRun, read_run
 from fibsem_dash.registration.tables import CENTROID_COLUMNS, MATRIX_COLUMNS
 from fibsem_dash.settings import ChainSettings
@@ -56,7 +56,7 @@ class TrendData:
     errors : (n-1,) float64 array
         Mean residual of the inliers, px.
     statuses, sources : tuple of str
-        Of each pair: ok | failed | pending; sift | manual | retried | accepted.
+        Of each pair: ok | failed | pending; sift | blocks | manual | retried | accepted.
     n_keypoints : (n,) float64 array
         NaN where not known.
     fov_centres : (n, 2) float64 array
@@ -214,8 +214,6 @@ def read_trend(run_folder: str | os.PathLike[str]) -> TrendData:
 
 def trend_of(run: StoredRun) -> TrendData:
     """Do what `read_trend` does for a run that was read already."""
-    # The first fit needs it, and importing it takes longer than all curves.
-    threading.Thread(target=import_module, args=("scipy.signal",), daemon=True).start()
     if run.stage_done("pairs") and run.store.file("pairs.csv").exists():
         table = read_csv(run.store.file("pairs.csv"))
         if set(CENTROID_COLUMNS) <= set(table):
@@ -253,7 +251,7 @@ def _from_cache(run: StoredRun) -> TrendData:
     kept = [k for k in run.kept if k in set(run.measured)]
     jobs = run.keypoint_jobs(run.levels(), run.settings)
     tasks = pair_tasks(list(pairwise(kept)), jobs, run.settings, run.edits, run.paths)
-    found = [stored_result(task, run.cache) for task in tasks]
+    found = [stored_pair(task, run.settings, run.cache) for task in tasks]
     n = len(found)
     nan = float("nan")
     matrices, src, dst = np.full((n, 3, 3), nan), np.full((n, 2), nan), np.full((n, 2), nan)
@@ -269,8 +267,14 @@ def _from_cache(run: StoredRun) -> TrendData:
         n_matches=np.array([nan if p is None else p.n_matches for p in found], np.float64),
         errors=np.array([nan if p is None else p.error_abs_mean for p in found], np.float64),
         statuses=tuple("pending" if p is None else "ok" if p else "failed" for p in found),
-        sources=tuple(t.edit.source if t.edit else "sift" for t in tasks),
+        sources=tuple(_source(t, p) for t, p in zip(tasks, found, strict=True)),
     )
+
+
+def _source(task: PairTask, found: PairResult | None) -> str:
+    if task.edit is not None:
+        return task.edit.source
+    return found.estimator if found is not None else "sift"
 
 
 def _frame_part(run: StoredRun, kept: list[int]) -> dict[str, Any]:

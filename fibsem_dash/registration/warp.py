@@ -36,12 +36,15 @@ class SourceFrame:
         ``C_j``: reference coordinates to this frame.
     scale, offset : float
         Brightness: ``(v - offset) * scale + offset``, counts.
+    size_and_time : (int, int), optional
+        Bytes and modification time, ns, of the file when it was inspected.
     """
 
     path: str
     matrix: Array
     scale: float = 1.0
     offset: float = 0.0
+    size_and_time: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

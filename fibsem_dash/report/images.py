@@ -13,14 +13,15 @@ import numpy.typing as npt
 
 from fibsem_dash.image import intensity_range, to_8bit
 from fibsem_dash.io import open_stack
-from fibsem_dash.io.mrc import MrcStack
+from fibsem_dash.io.planes import read_plane
+from fibsem_dash.io.stack import Stack
 from fibsem_dash.quality.pair_view import reduce_image
 
 WIDTH_PX = 420
 """Largest width and height of a picture."""
 
-PLANES = 400
-"""Largest number of slices that a cut along the stack is made of."""
+CUT_PIXELS = 400
+"""Largest number of pixels along each side of a cut along the stack, before it is stretched."""
 
 Picture = npt.NDArray[Any]
 Box = tuple[int, int, int, int]
@@ -44,29 +45,31 @@ def stack_pictures(path: Path, box: Box | None) -> str:
     parts = []
     with open_stack(path) as stack:
         depth, height, width = stack.shape
-        dz, _, dx = stack.voxel_size_nm
+        dx = stack.voxel_size_nm[2]
         step = max(1, math.ceil(max(height, width) / WIDTH_PX))
         names = {0: "First slice", depth // 2: "Middle slice", depth - 1: "Last slice"}
         for k, name in sorted(names.items()):
             picture = reduce_image(stack[k], step)
             caption = f"{name} ({k})"
             parts.append(_figure(picture, caption, dx * step, _frame(box, width, height)))
-        if isinstance(stack, MrcStack) and depth > 1:
+        if depth > 1:
             row = (box[2] + box[3]) // 2 if box else height // 2
-            cut, thinned = _cut(stack, min(row, height - 1), step)
-            caption = f"XZ cut at row {row}, first slice at the top"
-            if thinned > 1:
-                caption += f", every {thinned}th slice"
-            stretch = dz * thinned / (dx * step)
-            parts.append(_figure(_stretched(cut, stretch), caption, dx * step, ""))
+            parts.append(_cut_figure(stack, min(row, height - 1)))
     return f'<div class="images">{"".join(parts)}</div>'
 
 
-def _cut(stack: MrcStack, row: int, step: int) -> tuple[Picture, int]:
-    thinned = max(1, math.ceil(len(stack) / PLANES))
-    pixels = np.asarray(stack.array[::thinned, row, :], np.float32)
-    width = pixels.shape[1] // step * step
-    return pixels[:, :width].reshape(len(pixels), -1, step).mean(2), thinned
+def _cut_figure(stack: Stack, row: int) -> str:
+    dz, _, dx = stack.voxel_size_nm
+    plane = read_plane(stack, "y", row, max_pixels=CUT_PIXELS)
+    z0, z1, x0, x1 = plane.region
+    pixel_nm = dx * (x1 - x0) / plane.image.shape[1]
+    stretch = dz * (z1 - z0) / plane.image.shape[0] / pixel_nm if pixel_nm > 0 else 1.0
+    caption = f"XZ cut at row {row}, first slice at the top"
+    slices = plane.step[0] * plane.factors[0]
+    if slices > 1:
+        means = plane.averaged or plane.factors[0] > 1
+        caption += f", means of {slices} slices" if means else f", every {slices}th slice"
+    return _figure(_stretched(plane.image, stretch), caption, pixel_nm, "")
 
 
 def _stretched(cut: Picture, factor: float) -> Picture:

@@ -19,6 +19,9 @@ from fibsem_dash.settings import RunSettings, setting_fields
 if TYPE_CHECKING:
     import pandas as pd
 
+STACK_SUFFIXES = (".mrc", ".tif", ".tiff", ".zarr", ".h5")
+"""Ends of the names of stacks among the outputs of a run."""
+
 
 @dataclass(frozen=True)
 class SettingRow:
@@ -78,8 +81,9 @@ class RunFacts:
     def stack_path(self) -> Path | None:
         """The registered stack, if it is there."""
         names = [Path(str(name)).name for name in self.record.get("outputs") or []]
-        stacks = [self.folder / name for name in names if not name.endswith((".csv", ".xlsx"))]
-        return next((path for path in stacks if path.is_file()), None)
+        stacks = [self.folder / name for name in names if name.endswith(STACK_SUFFIXES)]
+        # An OME-Zarr stack is a folder.
+        return next((path for path in stacks if path.exists()), None)
 
     def settings(self) -> list[SettingRow]:
         """Return all settings, in the order of the stages."""

@@ -152,7 +152,8 @@ def _images(run: RunFacts) -> str:
         pictures = stack_pictures(path, box)
     except FibsemDashError as error:
         return empty(f"The stack cannot be shown: {error.one_line()}.")
-    size = format_bytes(path.stat().st_size)
+    files = path.rglob("*") if path.is_dir() else [path]
+    size = format_bytes(sum(file.stat().st_size for file in files if file.is_file()))
     return pictures + paragraph(f"{path.name}, {size}. The frame is the evaluation box.", "soft")
 
 

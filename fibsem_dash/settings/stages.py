@@ -113,6 +113,12 @@ class SiftSettings:
     precise_upscale: bool = setting(
         False, "Upsample for the first octave without OpenCV's old quarter-pixel offset"
     )
+    reduction: int = setting(
+        1,
+        "Shrink the frame so many times before the first octave; 2 takes a third of the time and "
+        "suits tissue that is sampled finely",
+        bounds=(1, 8),
+    )
     kp_max_num: int = setting(
         -1,
         "Keep this many key points of largest response; -1 keeps all",

@@ -4,10 +4,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from components.config import ServerConfig
 from components.pages.pairs_view import PairsView
+from components.pages.registration import RegistrationPage
+from components.run_result import problem_table
 from components.session import Session
 from components.widgets.hand_align import overlap_ncc
 from fibsem_dash.compute.executor import InProcessExecutor
@@ -195,3 +198,59 @@ def test_applied_decisions_change_the_pairs_of_the_run(view, run_folder):
     assert after[after["frame"] == 8].iloc[0]["status"] == "excluded"
     assert view.rows["Decision"].tolist().count("set by hand") == 1
     assert view.rows[view.rows["second"] == 8]["Status"].tolist() == ["left out"]
+
+
+def test_a_pair_is_opened_and_marked_from_elsewhere(view, run_folder):
+    view.status.value = "decided"
+    view.show_pair(6, 7)
+    assert view.pair == (6, 7)
+    assert view.status.value == "all"
+    assert view.table.selection == [row_of(view, "6 – 7")]
+    view.show_pair(-1, BLANK)
+    assert view.pair == (BLANK - 1, BLANK)
+    # One that is not read yet opens the pair as soon as it is.
+    fresh = PairsView(view.session)
+    fresh.show_pair(6, 7)
+    assert fresh.pair is None
+    fresh.on_enter()
+    assert fresh.pair == (6, 7)
+
+
+def test_problems_of_a_result_lead_to_their_pairs(view, run_folder):
+    page = RegistrationPage(view.session)
+    page.__panel__()
+    page.on_enter()
+    page.open_pair(2, 3)
+    pairs = page.shown_view
+    assert pairs.active
+    assert pairs.pair == (2, 3)
+    result = page.result
+    result.open(str(run_folder))
+    assert result.problem_part.visible
+    assert result.problems.value["Kind"].tolist() == ["frame"]
+    result.open_problem(0)
+    assert page.shown_view.pair == (BLANK - 1, BLANK)
+    assert pairs.table.selection == [0]
+    page.tabs.active = 0
+    assert not pairs.active
+    page.tabs.active = 2
+    assert pairs.active
+    page.on_leave()
+    assert not pairs.active
+    page.on_enter()
+    assert pairs.active
+    page.on_leave()
+
+
+def test_failed_pairs_are_problems_with_their_frames():
+    frames = pd.DataFrame(
+        [(0, "a", "ok", ""), (1, "b", "excluded", "dark"), (2, "c", "ok", "")],
+        columns=["frame", "file", "status", "reason"],
+    )
+    pairs = pd.DataFrame(
+        [(2, "c", "failed", "3 matches", 0.0)],
+        columns=["frame", "file", "status", "reason", "previous_frame"],
+    )
+    table = problem_table(frames, pairs)
+    assert table[["first", "second"]].to_numpy().tolist() == [[-1, 1], [0, 2]]
+    assert table["Reason"].tolist() == ["dark", "3 matches"]

@@ -40,7 +40,7 @@ from fibsem_dash.cli.entry import build_parser
 from fibsem_dash.cli.options import settings_from
 from fibsem_dash.compute.cluster_monitor import ClusterSample, TaskSpan, WorkerSample
 from fibsem_dash.errors import FibsemDashError
-from fibsem_dash.jobs import JobRecord, LogLine, StageProgress
+from fibsem_dash.jobs import JobRecord, LogLine, StageProgress, jobs_folder
 from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.forecast import Forecast
 from fibsem_dash.registration.frames import find_frames, inspect_frame
@@ -239,9 +239,9 @@ def test_the_job_gets_every_setting_exactly(page: RegistrationPage) -> None:
         form.take(update(RunSettings(), preset))
         page.session.exclude(["a, b.dat"])
         plan = form.plan()
-        path = write_settings(plan)
+        path = write_settings(plan.settings, jobs_folder(plan.run_root))
         assert from_dict(yaml.safe_load(path.read_text())) == plan.settings
-        assert write_settings(plan) == path
+        assert write_settings(plan.settings, jobs_folder(plan.run_root)) == path
         parser = build_parser()
         parsed = parser.parse_args(["register", *job_arguments(plan, path)])
         assert settings_from(parsed) == plan.settings
@@ -288,6 +288,53 @@ def test_the_estimate_tells_time_memory_and_disk(page: RegistrationPage) -> None
     assert form.work.result.note == ""
     shuffled = replace(form.plan(), frames=form.plan().frames[::-1])
     assert "ordered otherwise" in order_note(shuffled)
+
+
+def test_a_tab_works_only_while_it_is_open(page: RegistrationPage) -> None:
+    page.on_enter()
+    page.tabs.active = 1
+    trend = page.shown_view
+    assert trend.active
+    page.tabs.active = 2
+    pairs = page.shown_view
+    assert pairs is not trend
+    assert not trend.active
+    page.tabs.active = 0
+    assert page.shown_view is None
+    page.tabs.active = 1
+    assert page.shown_view is trend
+    page.on_leave()
+    assert not trend.active
+    page.on_enter()
+    assert trend.active
+    page.on_leave()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "hidden"),
+    [("sift", {"estimation", "blocks"}), ("blocks", {"sift", "matching"}), ("auto", set())],
+)
+def test_only_groups_that_the_estimator_uses_are_shown(
+    estimator: str, hidden: set[str], page: RegistrationPage
+) -> None:
+    page.form.estimator.value = estimator
+    assert page.session.settings.to_settings().estimation.estimator == estimator
+    assert {name for name, c in page.form.cards.items() if not c.card.visible} == hidden
+    assert page.form.estimator_words.object
+
+
+def test_a_box_drawn_elsewhere_is_taken_with_one_click(page: RegistrationPage) -> None:
+    form, quality = page.form, page.session.settings.quality
+    assert not form.take_box.visible
+    page.session.box = (10, 60, 20, 50)
+    assert form.take_box.visible
+    quality.sliding = True
+    form.use_box()
+    assert form.plan().settings.quality.box == (10, 60, 20, 50)
+    assert not form.plan().settings.quality.sliding
+    assert not form.take_box.visible
+    page.session.box = (0, 0, 0, 0)
+    assert not form.take_box.visible
 
 
 def test_names_of_new_runs_are_free(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from bokeh.document import Document
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
@@ -107,3 +109,23 @@ def test_an_empty_figure_has_ranges_and_a_full_one_its_own() -> None:
     assert len(stand_in.data_source.data["x"]) == 0
     source.data = {"x": [], "y": []}
     assert len(stand_in.data_source.data["x"]) == 2
+
+
+def test_the_ranges_of_an_empty_figure_go_after_its_data_came() -> None:
+    source = ColumnDataSource({"x": [], "y": []})
+    plot = figure()
+    plot.line("x", "y", source=source)
+    hold_ranges(plot, source)
+    stand_in = plot.renderers[-1].data_source
+    document = Document()
+    document.add_root(plot)
+    # As in a session of a server, which has turns.
+    context = object()
+    document._session_context = lambda: context
+    sent: list[Any] = []
+    document.on_change(lambda event: sent.append(getattr(event, "model", None)))
+    source.data = {"x": [5.0], "y": [6.0]}
+    for callback in list(document.session_callbacks):
+        callback.callback()
+    assert [model for model in sent if model is not None] == [source, stand_in]
+    assert len(stand_in.data["x"]) == 0

@@ -104,3 +104,21 @@ def test_a_view_with_strides_is_read_correctly(texture: np.ndarray) -> None:
 def test_anything_but_a_grey_8_bit_image_is_refused(image: np.ndarray) -> None:
     with pytest.raises(ParameterError, match=r"expected \(y, x\) uint8"):
         extract_keypoints(image)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_key_points_of_a_reduced_image_lie_in_pixels_of_the_whole_one(
+    factor: int, texture: np.ndarray, keypoints: KeyPoints
+) -> None:
+    enlarged = np.kron(texture, np.ones((factor, factor), np.uint8))
+    # A last row and column that fill no square are left out.
+    enlarged = np.pad(enlarged, ((0, 1), (0, factor - 1)))
+    found = extract_keypoints(enlarged, SiftSettings(reduction=factor))
+    expected = (keypoints.xy.astype(np.float64) + 0.5) * factor - 0.5
+    np.testing.assert_allclose(found.xy, expected, atol=1e-4)
+    np.testing.assert_allclose(found.size, keypoints.size * factor, rtol=1e-6)
+    np.testing.assert_array_equal(found.descriptors, keypoints.descriptors)
+
+
+def test_an_image_smaller_than_one_square_is_not_reduced() -> None:
+    assert len(extract_keypoints(np.zeros((5, 3), np.uint8), SiftSettings(reduction=8))) == 0

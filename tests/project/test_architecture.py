@@ -12,7 +12,7 @@ import pytest
 
 import fibsem_dash
 
-PRIVATE = {"__init__.py", "__main__.py", "_version.py"}
+PRIVATE = {"__init__.py", "__main__.py", "_version.py", "napari.yaml"}
 
 
 def table(root: Path) -> list[tuple[list[str], list[str]]]:
@@ -25,7 +25,9 @@ def table(root: Path) -> list[tuple[list[str], list[str]]]:
 
 def module_of(path: str) -> ModuleType:
     name = path.removesuffix(".py").removesuffix("/__init__").rstrip("/").replace("/", ".")
-    return importlib.import_module(f"fibsem_dash.{name}")
+    root = Path(__file__).resolve().parents[2]
+    package = "fibsem_dash" if (root / "fibsem_dash" / path).exists() else "components"
+    return importlib.import_module(f"{package}.{name}")
 
 
 def knows(module: ModuleType, name: str) -> bool:
@@ -46,7 +48,8 @@ def test_the_table_names_only_what_exists(root: Path) -> None:
     assert rows
     for paths, names in rows:
         for path in paths:
-            assert (root / "fibsem_dash" / path).exists(), f"there is no fibsem_dash/{path}"
+            places = [root / package / path for package in ("fibsem_dash", "components")]
+            assert any(place.exists() for place in places), f"there is no {path}"
         modules = [module_of(path) for path in paths]
         for name in names:
             assert any(knows(module, name) for module in modules), f"{name} is not in {paths}"

@@ -45,6 +45,36 @@ def constant_trial(*_arguments: Any) -> tuple[float, int, int]:
     return 0.5, 100, 10
 
 
+@pytest.mark.parametrize(
+    ("estimator", "blocks", "with_keypoints"),
+    [("sift", {}, True), ("blocks", {}, False), ("auto", {}, False),
+     ("auto", {"blocks.min_share": 1.0, "blocks.confidence": 0.99}, True)],
+)  # fmt: skip
+def test_only_what_the_estimator_needs_is_tried(
+    estimator: str, blocks: dict[str, Any], with_keypoints: bool, phantom: Any, tmp_path: Any
+) -> None:
+    sample = tuple(inspect_frame(k, str(p)) for k, p in enumerate(phantom.files[5:7]))
+    settings = update(RunSettings(), {"estimation.estimator": estimator, **blocks})
+    assert module._timed_pair((sample, settings, str(tmp_path))) > 0
+    assert any(tmp_path.rglob("keypoints/**/*.npz")) == with_keypoints
+
+
+def test_more_neighbours_take_more_correlations(
+    phantom: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = tuple(inspect_frame(k, str(p)) for k, p in enumerate(phantom.files[5:7]))
+    # Start, after the pair, after both spectra: 5 s for the pair, 1 s for each spectrum.
+    ticks = iter([0.0, 5.0, 7.0, 0.0, 5.0, 7.0])
+    monkeypatch.setattr(module.time, "perf_counter", lambda: next(ticks))
+    times = []
+    for reach in (1, 3):
+        named = {"estimation.estimator": "blocks", "estimation.neighbours": reach}
+        settings = update(RunSettings(), named)
+        folder = str(tmp_path / str(reach))
+        times.append(module._time_blocks(sample, [(0.0, 1000.0)] * 2, settings, folder)[0])
+    assert times == [1.0 + 3.0, 1.0 + 3 * 3.0]
+
+
 def test_free_space_is_that_of_the_nearest_folder_that_exists(tmp_path: Any) -> None:
     found = free_space(tmp_path / "a" / "b")
     assert found == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.05)

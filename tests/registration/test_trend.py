@@ -17,7 +17,7 @@ from fibsem_dash.registration.pipeline import Registration
 from fibsem_dash.registration.run_store import RunStore
 from fibsem_dash.registration.tables import MATRIX_COLUMNS
 from fibsem_dash.registration.trend import QUANTITIES, compute_trend, read_trend
-from fibsem_dash.settings import ChainSettings, RunSettings
+from fibsem_dash.settings import ChainSettings, RunSettings, update
 
 SETTINGS = {
     "defaults": {},
@@ -115,12 +115,27 @@ def test_a_run_that_was_stopped_shows_what_is_there(
     np.testing.assert_array_equal(read_trend(run.folder).matrices, whole.matrices)
 
 
+def test_a_run_by_blocks_that_was_stopped_shows_its_pairs(
+    phantom: Any, new_run: Callable[..., Any], cancel_after: Any
+) -> None:
+    run = new_run(phantom.files)
+    with pytest.raises(Cancelled):
+        run.start(monitor=cancel_after("pairs", 4), estimation__estimator="blocks")
+    data = read_trend(run.folder)
+    known = [k for k, status in enumerate(data.statuses) if status == "ok"]
+    assert len(known) >= 4
+    assert {data.sources[k] for k in known} == {"blocks"}
+    assert np.isfinite(data.matrices[known]).all()
+
+
+@pytest.mark.parametrize("estimator", ["sift", "blocks", "auto"])
 def test_the_cache_tells_what_the_table_tells(
-    reference: Any, phantom: Any, new_run: Callable[..., Any]
+    estimator: str, phantom: Any, new_run: Callable[..., Any]
 ) -> None:
     run, names = new_run(phantom.files), frame_names(phantom.files)
     edits = RunEdits().set_matrix(names[0], names[1], np.eye(3)).accept(names[4], names[5])
-    Registration(run.paths, run.folder, RunSettings(), edits=edits).run()
+    settings = update(RunSettings(), {"estimation.estimator": estimator, "quality.metrics": []})
+    Registration(run.paths, run.folder, settings, edits=edits).run()
     table = read_trend(run.folder)
     (run.folder / "pairs.csv").unlink()
     cache = read_trend(run.folder)

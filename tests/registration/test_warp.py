@@ -273,3 +273,14 @@ def test_the_type_of_a_voxel(wanted: str, source: str, dtype: str, scaled: bool)
 def test_a_type_that_cannot_hold_the_counts_is_refused(wanted: str, source: str) -> None:
     with pytest.raises(ParameterError, match=f"cannot hold the values of {source} frames"):
         output_dtype(wanted, np.dtype(source))
+
+
+@pytest.mark.parametrize("shift", [0.013, 0.3, 0.51])
+def test_positions_are_not_rounded(shift: float) -> None:
+    # On a ramp linear interpolation is exact: what is left is the error of the position.
+    matrix = np.array([[1.0007, 0.0003, shift], [-0.0002, 0.9994, 1.234], [0, 0, 1]])
+    y, x = np.mgrid[:200, :300].astype(np.float64)
+    settings = RenderSettings(Canvas(x.shape), "float32")
+    found = warp_image((10 * x).astype(np.float32), matrix, settings) / 10
+    exact = matrix[0, 0] * x + matrix[0, 1] * y + shift
+    np.testing.assert_allclose(found[8:-8, 8:-8], exact[8:-8, 8:-8], atol=1e-3)

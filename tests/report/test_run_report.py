@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,8 +18,9 @@ from fibsem_dash.cli import main
 from fibsem_dash.errors import FormatError, ParameterError
 from fibsem_dash.io.tables import read_csv, read_quality, write_csv
 from fibsem_dash.quality import parse_gates, read_quality_table
+from fibsem_dash.registration.stack_conversion import convert_stack
 from fibsem_dash.report import read_tables, write_comparison, write_run_report
-from fibsem_dash.report.images import bar_length_nm
+from fibsem_dash.report.images import bar_length_nm, stack_pictures
 from fibsem_dash.report.plots import compact, compact_frames, useful_decimals
 
 ASSETS = Path(__file__).resolve().parents[2] / "fibsem_dash" / "report" / "assets"
@@ -44,6 +47,36 @@ def test_the_report_holds_plots_statistics_and_problems(run_folder: Path) -> Non
     np.testing.assert_allclose(ncc["series"][0]["y"], table.column("NCC"), atol=1e-4)
     assert data["inputs"]["names"][0] == "Phantom_22-01-01_000000_0-0-0.dat"
     assert data["inputs"]["notes"][4]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".zarr", ".h5"])
+def test_the_cut_along_the_stack_is_that_of_its_mrc_file_whatever_the_format(
+    run_folder: Path, suffix: str
+) -> None:
+    (mrc,) = run_folder.glob("*.mrc")
+    wanted = stack_pictures(mrc, None)
+    other = mrc.with_suffix(suffix)
+    convert_stack([mrc], other)
+    found = stack_pictures(other, None)
+    assert "XZ cut at row" in found
+    cut, cut_of_mrc = (np.asarray(pictures_of(html)[-1], float) for html in (found, wanted))
+    assert cut.shape == cut_of_mrc.shape
+    assert np.abs(cut - cut_of_mrc).mean() < 2
+    mrc.unlink()
+    record = json.loads((run_folder / "run.json").read_text(encoding="utf-8"))
+    record["outputs"] = [other.name]
+    (run_folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    html = write_run_report(run_folder)[0].read_text(encoding="utf-8")
+    assert html.count("data:image/png;base64,") == 4
+
+
+def pictures_of(html: str) -> list[Any]:
+    """Return the grey levels of all pictures of a report."""
+    contents = re.findall(r"data:image/png;base64,([^\"]+)", html)
+    return [
+        cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_GRAYSCALE)
+        for content in contents
+    ]
 
 
 def test_a_run_that_was_stopped_has_a_report(run_folder: Path) -> None:

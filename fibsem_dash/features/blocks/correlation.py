@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,12 @@ EXCLUDED_RADIUS = 1.2
 """Distance from the peak within which the correlation belongs to the peak itself, in units of the
 shortest wavelength that is kept."""
 
+TAYLOR_POWERS = 7
+"""Derivatives that the first polynomial of the sub-pixel search holds along each axis; what is left
+out is below a thousandth within half a pixel."""
+
 NEWTON_STEPS = 3
-"""Steps of the sub-pixel search; each squares the error of the one before."""
+"""Steps on that polynomial; each squares the error of the one before."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +50,26 @@ def cross_spectra(first: Complexes, second: Complexes, settings: BlockSettings) 
 
     Parameters
     ----------
-    first, second : (n, ky, kx) complex64 array
+    first, second : (..., ky, kx) complex64 array
         Spectra of the blocks of both images.
     settings : BlockSettings
         Uses block_size, whitening and low_pass.
+
+    Returns
+    -------
+    (n, ky, kx) complex64 array
+        One for each block.
     """
     product = first.conj()
     product *= second
-    magnitude = np.sqrt(product.real**2 + product.imag**2)
+    squared = product.real**2
+    squared += product.imag**2
     # Blocks without texture stay zero.
-    magnitude += np.finfo(np.float32).tiny
-    weight = band_weights(settings.block_size, settings.low_pass, settings.suppress_axes)
-    product *= weight * magnitude ** np.float32(-settings.whitening)
-    return product
+    squared += np.finfo(np.float32).tiny
+    np.power(squared, np.float32(-settings.whitening / 2), out=squared)
+    squared *= band_weights(settings.block_size, settings.low_pass, settings.suppress_axes)
+    product *= squared
+    return product.reshape(-1, *product.shape[-2:])
 
 
 @functools.lru_cache(maxsize=8)
@@ -99,14 +111,9 @@ def find_peaks(cross: Complexes, size: int, radius: int) -> BlockPeaks:
     index = flat.argmax(1)
     highest = flat[np.arange(n), index]
     place = np.stack([index % side, index // side], -1)
-    k = cross.shape[-1] - 1
-    lag = np.arange(side)
-    excluded = EXCLUDED_RADIUS * size / k / 2
-    near = (
-        (lag[None, None, :] - place[:, 0, None, None]) ** 2
-        + (lag[None, :, None] - place[:, 1, None, None]) ** 2
-    ) < excluded**2
-    second = np.where(near, -np.inf, surface).reshape(n, -1).max(1)
+    excluded = EXCLUDED_RADIUS * size / (cross.shape[-1] - 1) / 2
+    _blank_discs(surface, place, excluded)
+    second = flat.max(1)
     with np.errstate(divide="ignore", invalid="ignore"):
         confidence = np.where(highest > 0, 1 - np.maximum(second, 0) / highest, 0.0)
     start = (place - radius).astype(np.float64)
@@ -115,17 +122,45 @@ def find_peaks(cross: Complexes, size: int, radius: int) -> BlockPeaks:
     return BlockPeaks(vectors, confidence, curvature)
 
 
+def _blank_discs(surface: Floats, place: npt.NDArray[np.int64], radius: float) -> None:
+    """Set what lies within a radius of a place (x, y) to minus infinity, surface by surface."""
+    reach = np.arange(-int(radius), int(radius) + 1)
+    dx, dy = (d.ravel() for d in np.meshgrid(reach, reach))
+    inside = dx**2 + dy**2 < radius**2
+    x, y = place[:, :1] + dx[inside], place[:, 1:] + dy[inside]
+    last = surface.shape[-1] - 1
+    # Beyond the border the peak itself stands in.
+    outside = (np.minimum(x, y) < 0) | (np.maximum(x, y) > last)
+    x, y = np.where(outside, place[:, :1], x), np.where(outside, place[:, 1:], y)
+    surface[np.arange(len(surface))[:, None], y, x] = -np.inf
+
+
 def correlation_surface(cross: Complexes, size: int, radius: int) -> Floats:
     """Return the correlation at whole displacements -radius ... radius, (n, y, x) float32."""
-    k = cross.shape[-1] - 1
-    lag = 2 * np.pi / size * np.arange(-radius, radius + 1)
-    along_x = np.exp(1j * np.outer(np.arange(k + 1), lag)).astype(np.complex64)
-    along_y = np.exp(1j * np.outer(lag, np.arange(-k, k + 1)))
-    rows = cross @ along_x
-    # Only the real part is wanted: half the products.
-    surface: Floats = along_y.real.astype(np.float32) @ np.ascontiguousarray(rows.real)
-    surface -= along_y.imag.astype(np.float32) @ np.ascontiguousarray(rows.imag)
+    n, n_ky, n_kx = cross.shape
+    along_x, along_y = _lag_basis(size, n_kx - 1, radius)
+    # All real: complex numbers lie in memory as pairs, and only the real part is wanted.
+    pairs = np.ascontiguousarray(cross).view(np.float32).reshape(n * n_ky, 2 * n_kx)
+    rows = (pairs @ along_x).reshape(n, n_ky, -1)
+    side = 2 * radius + 1
+    surface: Floats = along_y[0] @ rows[..., :side]
+    surface -= along_y[1] @ rows[..., side:]
     return surface
+
+
+@functools.lru_cache(maxsize=8)
+def _lag_basis(size: int, k: int, radius: int) -> tuple[Floats, Floats]:
+    """Waves at whole displacements: (2 (k + 1), 2 lags) for x, cosines and sines for y.
+
+    The columns for x make first the real, then the imaginary parts of all displacements.
+    """
+    lag = 2 * np.pi / size * np.arange(-radius, radius + 1)
+    x = np.outer(np.arange(k + 1), lag)
+    real = np.stack([np.cos(x), -np.sin(x)], 1).reshape(2 * (k + 1), -1)
+    imaginary = np.stack([np.sin(x), np.cos(x)], 1).reshape(2 * (k + 1), -1)
+    y = np.outer(lag, np.arange(-k, k + 1))
+    along_y = np.stack([np.cos(y), np.sin(y)]).astype(np.float32)
+    return np.hstack([real, imaginary]).astype(np.float32), along_y
 
 
 def refine_peaks(
@@ -133,8 +168,9 @@ def refine_peaks(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Move from whole displacements to the exact maxima of the band-limited correlation.
 
-    The correlation is a trigonometric polynomial, so its gradient and Hessian are exact sums and
-    Newton's method needs no upsampled copy.
+    The correlation is a trigonometric polynomial, so its derivatives are exact sums. Those at the
+    start make a Taylor polynomial, whose maximum is a thousandth of a pixel off; one step of
+    Newton's method from there does the rest.
 
     Parameters
     ----------
@@ -154,33 +190,84 @@ def refine_peaks(
     converged : (n,) bool array
         Whether a maximum was found within 1.5 px of the start.
     """
-    k = cross.shape[-1] - 1
-    wx = 2 * np.pi / size * np.arange(k + 1)
-    wy = 2 * np.pi / size * np.arange(-k, k + 1)
-    powers_x = np.stack([np.ones_like(wx), 1j * wx, -(wx**2)], -1)
-    powers_y = np.stack([np.ones_like(wy), 1j * wy, -(wy**2)], -1)
-    vectors = start.copy()
+    point = start.copy()
     ok = np.ones(len(start), bool)
-    hessian = np.zeros((len(start), 2, 2))
-    height = np.zeros(len(start))
-    for step in range(NEWTON_STEPS + 1):
-        ex = np.exp(1j * vectors[:, 0, None] * wx)[..., None] * powers_x
-        ey = np.exp(1j * vectors[:, 1, None] * wy)[..., None] * powers_y
-        moments = np.swapaxes(ey, 1, 2) @ (cross @ ex.astype(np.complex64))
-        m = moments.real
-        height = m[:, 0, 0]
-        gradient = np.stack([m[:, 0, 1], m[:, 1, 0]], -1)
-        hessian = np.stack([m[:, 0, 2], m[:, 1, 1], m[:, 1, 1], m[:, 2, 0]], -1).reshape(-1, 2, 2)
-        determinant = hessian[:, 0, 0] * hessian[:, 1, 1] - hessian[:, 0, 1] ** 2
-        ok &= (hessian[:, 0, 0] < 0) & (determinant > 0) & (height > 0)
-        if step == NEWTON_STEPS:
-            break
-        safe = np.where(ok[:, None, None], hessian, -np.eye(2))
-        move = -np.linalg.solve(safe, gradient[..., None])[..., 0]
-        move = np.clip(move, -0.75, 0.75) * ok[:, None]
-        vectors = vectors + move
-    ok &= (np.abs(vectors - start) < 1.5).all(1)
-    curvature = (
-        np.where(ok[:, None, None], -hessian, 0.0) / np.where(ok, height, 1.0)[:, None, None]
-    )
-    return np.where(ok[:, None], vectors, start), curvature, ok
+    for n_powers, steps in ((TAYLOR_POWERS, NEWTON_STEPS), (3, 1)):
+        moments = _moments(cross, size, point, n_powers)
+        move, height, hessian, good = _climb(moments, steps)
+        ok &= good
+        point += np.where(ok, move, 0.0).T
+    ok &= (np.abs(point - start) < 1.5).all(1)
+    curvature = np.where(ok, -hessian / np.where(ok, height, 1.0), 0.0)
+    matrices = curvature[[0, 1, 1, 2]].T.reshape(-1, 2, 2)
+    return np.where(ok[:, None], point, start), matrices, ok
+
+
+def _moments(
+    cross: Complexes, size: int, point: npt.NDArray[np.float64], n_powers: int
+) -> npt.NDArray[np.float64]:
+    """Return derivatives of the correlation at one point each, (order in y, order in x, n)."""
+    k = cross.shape[-1] - 1
+    w = 2 * np.pi / size * np.arange(k + 1)
+    powers = (1j * w[:, None]) ** np.arange(n_powers)
+    # Waves of all frequencies are the powers of the first: far fewer exponentials.
+    waves = np.ones((2, len(point), k + 1), np.complex128)
+    waves[..., 1:] = np.exp(2j * np.pi / size * point.T)[..., None]
+    waves = np.cumprod(waves, -1, out=waves)[..., None] * powers
+    x, positive = waves.astype(np.complex64)
+    y = np.concatenate([positive[:, :0:-1].conj(), positive], 1)
+    moments = np.swapaxes(y, 1, 2) @ (cross @ x)
+    return np.ascontiguousarray(np.moveaxis(moments.real, 0, -1), np.float64)
+
+
+def _climb(
+    moments: npt.NDArray[np.float64], steps: int
+) -> tuple[
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.bool_],
+]:
+    """Find the maxima of Taylor polynomials by Newton's method.
+
+    Returns
+    -------
+    move : (2, n) float64 array
+        Where they lie (x, y), px.
+    height, hessian : (n,), (3, n) float64 array
+        Values and second derivatives (xx, xy, yy) before the last step.
+    good : (n,) bool array
+        Whether every step went towards a maximum.
+    """
+    n_powers, _, n = moments.shape
+    move = np.zeros((2, n))
+    good = np.ones(n, bool)
+    height, hessian = np.zeros(n), np.zeros((3, n))
+    for _ in range(steps):
+        x, y = (_taylor_terms(d, n_powers) for d in move)
+        along = [np.einsum("abn,bn->an", moments[:, order:], x[: n_powers - order])
+                 for order in range(3)]  # fmt: skip
+
+        def derivative(
+            order_y: int, order_x: int, along: Any = along, y: Any = y
+        ) -> npt.NDArray[np.float64]:
+            terms = y[: n_powers - order_y]
+            return np.asarray(np.einsum("an,an->n", along[order_x][order_y:], terms))
+
+        height, gx, gy = derivative(0, 0), derivative(0, 1), derivative(1, 0)
+        hessian = np.stack([derivative(0, 2), derivative(1, 1), derivative(2, 0)])
+        xx, xy, yy = hessian
+        determinant = xx * yy - xy**2
+        good &= (xx < 0) & (determinant > 0) & (height > 0)
+        safe = np.where(good, determinant, 1.0)
+        step = np.stack([xy * gy - yy * gx, xy * gx - xx * gy]) / safe
+        move += np.where(good, np.clip(step, -0.75, 0.75), 0.0)
+    return move, height, hessian, good
+
+
+def _taylor_terms(d: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.float64]:
+    """Return ``d^j / j!`` for j below n, (n, len(d))."""
+    terms = np.ones((n, len(d)))
+    for j in range(1, n):
+        terms[j] = terms[j - 1] * d / j
+    return terms

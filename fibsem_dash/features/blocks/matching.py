@@ -116,8 +116,7 @@ def match_blocks(first: BlockFrame, second: BlockFrame, settings: BlockSettings)
             part.size, part.step, part.left + dx, part.top + dy, part.columns, part.rows
         )
         theirs = block_spectra(second.pixels, moved, settings)
-    shape = (-1, *ours.shape[2:])
-    cross = cross_spectra(ours.reshape(shape), theirs.reshape(shape), settings)
+    cross = cross_spectra(ours, theirs, settings)
     peaks = find_peaks(cross, part.size, settings.search_radius)
     src = part.centres
     return BlockMatches(src, src + peaks.vectors + (dx, dy), peaks.confidence, coarse)

@@ -100,7 +100,7 @@ def block_spectra(image: npt.NDArray[Any], grid: BlockGrid, settings: BlockSetti
     -------
     (rows, columns, ky, kx) complex64 array
         Coefficients of the frequencies ``ky = -K ... K`` and ``kx = 0 ... K`` cycles per block,
-        with the phase of the block's centre.
+        with the phase of the block's centre. In memory the columns come after ky.
     """
     size = grid.size
     k = n_frequencies(size, settings.low_pass)
@@ -110,35 +110,30 @@ def block_spectra(image: npt.NDArray[Any], grid: BlockGrid, settings: BlockSetti
     pixels = np.ascontiguousarray(part, np.float32)
     # Float32 sums lose digits to a large common level; the correlation ignores it anyway.
     pixels = pixels - np.float32(pixels.mean(dtype=np.float64))
-    basis = _fourier_basis(size, k)
+    along_x, along_y = _fourier_bases(size, k)
+    n_x = along_x.shape[1]
     row, item = pixels.strides
     strips = as_strided(
         pixels, (grid.columns, height, size), (grid.step * item, row, item), writeable=False
     )
-    along_x = strips @ basis
-    column, row, item = along_x.strides
+    rows = np.empty((height, grid.columns, n_x), np.float32)
+    np.matmul(strips, along_x, out=rows.transpose(1, 0, 2))
+    # All blocks of a row side by side make one large product of it.
+    stride = rows.strides[0]
     stacked = as_strided(
-        along_x,
-        (grid.rows, grid.columns, size, 2 * (k + 1)),
-        (grid.step * row, column, row, item),
+        rows,
+        (grid.rows, size, grid.columns * n_x),
+        (grid.step * stride, stride, item),
         writeable=False,
     )
-    both = basis.T @ stacked
-    return _combine(both, k)
-
-
-def _combine(both: Floats, k: int) -> Complexes:
-    """Make complex coefficients of products of cosines and sines along y and x."""
-    n = k + 1
-    cos_re, cos_im = both[..., :n, :n], both[..., :n, n:]
-    sin_re, sin_im = both[..., n:, :n], both[..., n:, n:]
-    spectra = np.empty((*both.shape[:-2], 2 * k + 1, n), np.complex64)
+    both = (along_y @ stacked).view(np.complex64)
+    cosines, sines = both[:, : k + 1], both[:, k + 1 :]
     # The basis holds cos and -sin, so exp(-i k y) = cos + i (-sin).
-    np.subtract(cos_re, sin_im, out=spectra.real[..., k:, :])
-    np.add(cos_im, sin_re, out=spectra.imag[..., k:, :])
-    np.add(cos_re[..., :0:-1, :], sin_im[..., :0:-1, :], out=spectra.real[..., :k, :])
-    np.subtract(cos_im[..., :0:-1, :], sin_re[..., :0:-1, :], out=spectra.imag[..., :k, :])
-    return spectra
+    sines *= np.complex64(1j)
+    spectra = np.empty((grid.rows, 2 * k + 1, both.shape[2]), np.complex64)
+    np.add(cosines, sines, out=spectra[:, k:])
+    np.subtract(cosines[:, :0:-1], sines[:, :0:-1], out=spectra[:, :k])
+    return spectra.reshape(grid.rows, 2 * k + 1, grid.columns, k + 1).transpose(0, 2, 1, 3)
 
 
 def n_frequencies(size: int, low_pass: float) -> int:
@@ -147,13 +142,22 @@ def n_frequencies(size: int, low_pass: float) -> int:
 
 
 @functools.lru_cache(maxsize=8)
-def _fourier_basis(size: int, k: int) -> Floats:
-    """Windowed cosines and negative sines of 0 ... k cycles, (size, 2 (k + 1))."""
+def _fourier_bases(size: int, k: int) -> tuple[Floats, Floats]:
+    """Windowed cosines and negative sines of 0 ... k cycles.
+
+    Returns
+    -------
+    along_x : (size, 2 (k + 1)) float32 array
+        Cosine and sine of each frequency side by side, so that products are complex numbers.
+    along_y : (2 (k + 1), size) float32 array
+        First all cosines, then all sines.
+    """
     place = np.arange(size) - (size - 1) / 2
     window = 0.5 + 0.5 * np.cos(2 * np.pi * place / size)
     phase = 2 * np.pi / size * np.outer(place, np.arange(k + 1))
-    basis: Floats = (window[:, None] * np.hstack([np.cos(phase), -np.sin(phase)])).astype(
-        np.float32
-    )
-    basis.flags.writeable = False
-    return basis
+    waves = window[:, None, None] * np.stack([np.cos(phase), -np.sin(phase)], -1)
+    along_x = np.ascontiguousarray(waves.reshape(size, -1), np.float32)
+    along_y = np.ascontiguousarray(waves.transpose(2, 1, 0).reshape(-1, size), np.float32)
+    for basis in (along_x, along_y):
+        basis.flags.writeable = False
+    return along_x, along_y

@@ -1,0 +1,17 @@
+"""The benchmark of many sessions, on a small scale: nobody is lost, everybody is answered."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("panel_material_ui", reason="the dashboard's packages are not installed")
+
+from benchmarks.load import measure
+
+
+@pytest.mark.slow
+def test_sessions_stay_and_are_answered_while_a_run_goes_on() -> None:
+    found = measure(n_sessions=3, seconds=60, frames=4, size=128)
+    assert found["lost"] == []
+    assert found["answers"] >= 3
+    assert found["answer_median_s"] < 30

@@ -1,0 +1,85 @@
+"""Changes between the fetch of a page and its first drawing reach whoever fetched it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("panel_material_ui")
+
+import panel as pn
+from bokeh.client import pull_session
+
+from components.loading import keep_early_changes
+from components.server import free_port
+
+PATIENCE_S = 20.0
+
+LATER_MS = 1000
+"""After the change, in which several turns of the server pass."""
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(params=[True, False], ids=["kept", "not kept"])
+def case(request: pytest.FixtureRequest) -> Iterator[tuple[bool, str, list[Any]]]:
+    """A server of one text, in a thread, with and without the repair; its address and the
+    documents of its tabs."""
+    tabs: list[Any] = []
+
+    def build() -> Any:
+        if request.param:
+            keep_early_changes(pn.state.curdoc)
+        tabs.append(pn.state.curdoc)
+        return pn.pane.Str("first")
+
+    port = free_port(0, "127.0.0.1")
+    server = pn.serve(
+        {"/": build}, address="127.0.0.1", port=port, show=False, threaded=True, verbose=False
+    )
+    deadline = time.monotonic() + PATIENCE_S
+    while not listens(port) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    yield request.param, f"http://127.0.0.1:{port}/", tabs
+    server.stop()
+    server.join(10)
+
+
+def texts(document: Any) -> list[str]:
+    return [model.text for model in document.models if hasattr(model, "text")]
+
+
+def test_a_held_change_after_the_fetch_arrives_only_where_it_is_kept(
+    case: tuple[bool, str, list[Any]],
+) -> None:
+    kept, address, tabs = case
+    session = pull_session(url=address)
+    assert "first" in texts(session.document)[0]
+    document = tabs[-1]
+    drawn: list[bool] = []
+
+    def change() -> None:
+        drawn.append(pn.state._connected.get(document, False))
+        with pn.io.hold():
+            model = next(model for model in document.models if hasattr(model, "text"))
+            model.text = "second"
+
+    def end() -> None:
+        # Not held: it arrives in any case, behind all that was sent before.
+        document.title = "the end"
+
+    document.add_next_tick_callback(change)
+    document.add_timeout_callback(end, LATER_MS)
+    session._connection._loop_until(lambda: session.document.title == "the end")
+    assert drawn == [False]
+    assert "second" in texts(document)[0]
+    # Panel by itself loses the change: once it no longer does, the repair can go.
+    assert ("second" in texts(session.document)[0]) is kept
+    session.close()
