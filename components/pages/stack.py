@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import panel as pn
@@ -30,26 +29,6 @@ from fibsem_dash.units import format_bytes
 
 WIDTH = CONTROL_WIDTH - 56
 """Width of one field, px."""
-
-
-DRAWN_MS = 400
-"""After a page was sent: a small stack is open before the browser knows the figures."""
-
-
-def when_drawn(action: Callable[[], None]) -> None:
-    """Run something once the browser has the page; at once without a browser."""
-    document = pn.state.curdoc
-    if document is None or document.session_context is None:
-        action()
-        return
-
-    def later() -> None:
-        document.add_timeout_callback(action, DRAWN_MS)
-
-    if pn.state.loaded:
-        later()
-    else:
-        pn.state.onload(later)
 
 
 class StackPage(Page):
@@ -180,9 +159,6 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
 
     def on_enter(self) -> None:
         """Open what the address asks for, else the stack of the run."""
-        when_drawn(self._enter)
-
-    def _enter(self) -> None:
         self._show_run()
         if self.session.stack_file:
             self._on_address()

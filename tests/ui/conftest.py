@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +11,12 @@ from typing import Any
 import pytest
 
 from fibsem_dash.phantom import write_phantom
+from fibsem_dash.registration.frames import find_frames
+from fibsem_dash.registration.pipeline import Registration
+from tests.ui_server import PROJECT, Server
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-PROJECT = Path(__file__).resolve().parents[2]
 SHOTS = PROJECT / "artifacts" / "ui"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -67,37 +65,19 @@ def stack_folder(data_root: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def finished_run(data_root: Path, stack_folder: Path) -> Path:
+    """The run folder of the good frames, registered, below the run root of the server."""
+    folder = data_root.parent / "runs" / "ready"
+    Registration(find_frames(stack_folder), folder).run()
+    return folder
+
+
+@pytest.fixture(scope="session")
 def server(chromium: str, data_root: Path) -> Iterator[str]:
-    """Address of a server of its own process, at a free port."""
-    runs = data_root.parent / "runs"
-    command = [sys.executable, "-m", "components.server", "--port", "0", "--run-root", str(runs)]
-    process = subprocess.Popen(
-        [*command, "--", str(data_root)],
-        cwd=PROJECT,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    lines: list[str] = []
-    address = ""
-    for line in process.stdout or ():
-        lines.append(line)
-        if found := re.search(r"is at (http://\S+)", line):
-            address = found[1]
-            break
-    # The pipe must be emptied, or a server that says much would stand still.
-    drain = threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True)
-    drain.start()
-    try:
-        assert address, "the server did not start:\n" + "".join(lines)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
-        drain.join(5)
-        if process.stdout:
-            process.stdout.close()
+    """Address of the server that all stories share, at a free port."""
+    running = Server(data_root, data_root.parent / "runs")
+    yield running.address
+    running.stop()
 
 
 @pytest.fixture(scope="session")
@@ -111,14 +91,20 @@ def browser(chromium: str) -> Iterator[Any]:
 class Tab:
     """A browser tab that remembers everything that must not happen."""
 
-    def __init__(self, page: Any, server: str, name: str) -> None:
-        self.page, self.server, self.name = page, server, name
+    def __init__(self, context: Any, server: str, name: str) -> None:
+        self.context, self.server, self.name = context, server, name
         self.faults: list[str] = []
+        self.renew()
+
+    def renew(self) -> Any:
+        """Take a new tab of the same browser, watched as the one before, and return its page."""
+        page = self.page = self.context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
         page.on("console", self._on_console)
         page.on("response", self._on_response)
         page.route("**/*", self._on_request)
+        return page
 
     def _on_console(self, message: Any) -> None:
         # Bokeh warns of figures that it could not draw as they should be.
@@ -154,7 +140,7 @@ def tab(browser: Any, server: str, request: pytest.FixtureRequest) -> Iterator[T
     """A tab of 1366 x 768 px; the story fails when the page was not clean."""
     context = browser.new_context(viewport={"width": 1366, "height": 768})
     name = request.node.name.removeprefix("test_")
-    tab = Tab(context.new_page(), server, re.sub(r"[^\w-]+", "_", name))
+    tab = Tab(context, server, re.sub(r"[^\w-]+", "_", name))
     yield tab
     tab.shot()
     context.close()
