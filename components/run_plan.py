@@ -12,7 +12,7 @@ from pathlib import Path
 
 from components.config import ServerConfig
 from components.pages.sift_settings import settings_yaml
-from fibsem_dash.errors import AccessError, FibsemDashError, ParameterError, RunError
+from fibsem_dash.errors import FibsemDashError, ParameterError, RunError
 from fibsem_dash.io.atomic import write_bytes
 from fibsem_dash.jobs import JobRecord, JobRegistry, jobs_folder
 from fibsem_dash.registration.forecast import Forecast
@@ -155,13 +155,6 @@ def _check_places(plan: RunPlan) -> None:
     output = plan.settings.output
     for path in filter(None, (output.flatten_file, output.brightness_file)):
         plan.config.confine(path)
-    if plan.config.demo_only and plan.scheduler not in ("", plan.config.scheduler):
-        # Who runs the scheduler decides what its clients execute.
-        raise AccessError(
-            "strangers can reach this server, so it works with no scheduler that they name",
-            found=plan.scheduler,
-            remedy="Run on this machine.",
-        )
 
 
 def _refuse_foreign(folder: Path) -> None:

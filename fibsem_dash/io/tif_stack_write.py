@@ -99,6 +99,9 @@ class TifStackWriter:
         shape = (int(shape_zyx[0]), int(shape_zyx[1]), int(shape_zyx[2]))
         if min(shape) < 1:
             raise ParameterError("The stack needs three positive sizes", found=shape)
+        if shape[2] < 2:
+            # Readers take one column for the samples of a row of pixels.
+            raise ParameterError("a TIFF stack", expected="at least 2 columns", found=shape)
         voxel = tuple(float(v) for v in np.broadcast_to(np.asarray(voxel_size_nm, float), 3))
         size = math.prod(shape) * kind.itemsize + shape[0] * _BYTES_PER_PAGE
         is_big = size > CLASSIC_LIMIT if big is None else big

@@ -28,7 +28,7 @@ from components.router import Router
 from components.run_plan import RunPlan, check_plan
 from components.session import Session
 from components.widgets.folder_picker import FolderPicker
-from fibsem_dash.errors import AccessError, FormatError
+from fibsem_dash.errors import AccessError, FormatError, RunError
 from fibsem_dash.io.plain_yaml import LARGEST_YAML_BYTES
 from fibsem_dash.settings import RunSettings, update
 
@@ -192,9 +192,9 @@ def test_files_that_settings_name_are_confined(
     secret = outside / "secret.npz"
     secret.write_bytes(b"")
     settings = update(RunSettings(), {setting: str(secret)})
-    plan = RunPlan(str(frames_root / "stack"), "", frames, config.run_root, "r", settings)
+    plan = RunPlan(str(frames_root / "stack"), "", frames, config, "r", settings)
     with pytest.raises(AccessError, match="not open to the dashboard"):
-        check_plan(replace(plan, config=config))
+        check_plan(plan)
 
 
 def list_frames_of(folder: Path) -> list[Any]:
@@ -209,12 +209,11 @@ def test_strangers_cannot_send_the_server_to_a_scheduler_of_theirs(
     frames = tuple(list_frames_of(frames_root / "stack"))
     public = replace(config, demo_only=True)
     plan = RunPlan(
-        str(frames_root / "stack"), "", frames, config.run_root, "r", RunSettings(),
-        scheduler="tcp://evil.example:8786", config=public,
+        str(frames_root / "stack"), "", frames, public, "r", RunSettings(),
+        scheduler="tcp://evil.example:8786",
     )  # fmt: skip
-    with pytest.raises(AccessError, match="no scheduler that they name"):
+    with pytest.raises(RunError, match="strangers can reach this server"):
         check_plan(plan)
-    check_plan(replace(plan, scheduler=""))
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ def test_dataset_without_a_second_detector_says_so(
     write_frame: Callable[..., str], tmp_path: Path
 ) -> None:
     paths = [write_frame(detectors(k, SHAPE)["A"]) for k in range(3)]
-    dataset = FIBSEMDataset(paths, tmp_path / "run")
+    # Not below the frames, where nothing is written.
+    dataset = FIBSEMDataset(paths, tmp_path.parent / f"{tmp_path.name}-run")
     with pytest.raises(ParameterError, match="both detectors"):
         dataset.evaluate_detector_b_fractions([0, 0.1, 0.2])
