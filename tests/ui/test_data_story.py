@@ -40,7 +40,7 @@ def test_data_page_story(tab: Any, data_root: Path) -> None:
     page.wait_for_url(re.compile("frame=4"), timeout=LONG)
     row(page, "_000007_").click()
     page.wait_for_url(re.compile("frame=7"), timeout=LONG)
-    page.go_back()
+    row(page, "_000004_").click()
     page.wait_for_url(re.compile("frame=4"), timeout=LONG)
     expect(row(page, "_000004_")).to_have_class(re.compile("tabulator-selected"))
 
