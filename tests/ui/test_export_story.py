@@ -86,8 +86,13 @@ def test_results_of_the_header_page_are_saved(tab: Any, stack_folder: Path) -> N
     page.get_by_text("Copied: fibsem-dash snr ").wait_for()
     for label, start in (("PNG", b"\x89PNG"), ("JPEG", b"\xff\xd8"), ("TIFF", b"II"),
                          ("Snapshot PNG", b"\x89PNG"), ("Snapshot JPEG", b"\xff\xd8")):  # fmt: skip
-        file, content = saved(
-            page, page.locator("button", has_text=re.compile(rf"^(download)?\s*{label}$"))
+        # The message that something was copied lies over the buttons: no pointer reaches them yet.
+        button = page.locator("button", has_text=re.compile(rf"^(download)?\s*{label}$"))
+        with page.expect_download() as download:
+            button.dispatch_event("click")
+        file, content = (
+            download.value.suggested_filename,
+            Path(download.value.path()).read_bytes(),
         )
         assert file.startswith(stem), label
         assert content.startswith(start), label

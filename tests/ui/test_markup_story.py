@@ -12,7 +12,7 @@ from components.pages import PAGES
 from fibsem_dash.io.dat import open_dat, write_dat
 from fibsem_dash.phantom import write_phantom
 
-pytestmark = pytest.mark.ui
+pytestmark = [pytest.mark.ui, pytest.mark.slow]
 
 NOTES = "<script>hacked=1</script><img src=x onerror=hacked=2><b id=forged>bold</b>"
 SAMPLE = "<img src=y onerror=h=3>"

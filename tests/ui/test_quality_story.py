@@ -52,6 +52,7 @@ def drawn(n_lines: int) -> str:
     return f"() => ({LINES})().filter(line => line[2] > 1).length >= {n_lines}"
 
 
+@pytest.mark.slow
 def test_eight_tables_of_17000_frames_are_zoomed(tab: Any, data_root: Path) -> None:
     paths = write_tables(data_root / "tables", 17_000, 8)
     page = open_tables(tab, paths[:1])

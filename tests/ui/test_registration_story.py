@@ -82,6 +82,7 @@ def mortal(tab: Any, data_root: Path, tmp_path: Path) -> Iterator[list[Server]]:
         server.stop()
 
 
+@pytest.mark.slow
 def test_a_run_outlives_its_server(
     tab: Any, mortal: list[Server], data_root: Path, long_stack: Path, tmp_path: Path
 ) -> None:
