@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,6 @@ from fibsem_dash.io.tables import write_csv
 from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.pipeline import Registration
 from fibsem_dash.report import read_tables, write_comparison, write_run_report
-from tests.ui.conftest import FLAGS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = pytest.mark.ui
@@ -24,17 +24,17 @@ EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1></scr
 
 
 @pytest.fixture
-def open_file(chromium: str) -> Iterator[Any]:
+def open_file(browser: Any) -> Iterator[Any]:
     """open_file(path, dark=False, size): a tab that asks for nothing and complains of nothing."""
     seen: list[str] = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with contextlib.ExitStack() as stack:
 
         def go(path: Path, dark: bool = False, size: tuple[int, int] = (1366, 768)) -> Any:
             scheme = "dark" if dark else "light"
             context = browser.new_context(
                 color_scheme=scheme, viewport={"width": size[0], "height": size[1]}
             )
+            stack.callback(context.close)
             tab = context.new_page()
             tab.on("console", lambda m: seen.append(f"console: {m.text}"))
             tab.on("pageerror", lambda e: seen.append(f"error: {e}"))
@@ -43,7 +43,6 @@ def open_file(chromium: str) -> Iterator[Any]:
             return tab
 
         yield go
-        browser.close()
     assert not seen
 
 
