@@ -17,7 +17,7 @@ from components.config import ServerConfig
 from components.demo_run import open_demo_run, visible_jobs
 from components.jobs import job_registry
 from components.pages.registration import RegistrationPage
-from components.pages.run_form import PRESETS
+from components.run_presets import PRESETS
 from components.report_files import report_address, report_file
 from components.router import Router, query_of
 from components.run_plan import (
