@@ -71,14 +71,16 @@ class TrendPlots(pn.viewable.Viewer):  # type: ignore[misc]
 
     def show(self, trend: Trend, excluded: npt.ArrayLike = ()) -> None:
         """Draw other curves; the visible range stays unless the frames changed."""
-        other = self.trend is None or not np.array_equal(self.trend.frames, trend.frames)
+        before = self.trend
+        other = before is None or not np.array_equal(before.frames, trend.frames)
+        everything = before is None or before.data is not trend.data
         self.trend, self.values = trend, panel_values(trend)
         marks = trend_marks(trend, excluded)
         if marks != dict(self.marks.data):
             self.marks.data = marks
         if other:
             self._fit()
-        self._send(everything=other)
+        self._send(everything)
 
     def _fit(self) -> None:
         assert self.trend is not None

@@ -143,25 +143,32 @@ def test_the_code_makes_the_same_curves(view):
 
 def test_writing_with_other_settings_says_what_it_does_and_starts_a_job(view, tmp_path):
     registry = JobRegistry(tmp_path / "jobs", watch=False)
-    view.write._registry = registry
+    view.rerun._registry = registry
     view.controls.model.subtract_linear_y = False
-    view.write.prepare()
-    assert "12 slices of 12" in view.write.text.object
-    assert view.write.question.visible
+    view.rerun.prepare()
+    assert "12 slices of 12" in view.rerun.text.object
+    assert view.rerun.question.visible
     view.controls.model.subtract_linear_x = False
-    assert not view.write.question.visible
-    view.write.prepare()
-    view.write.start()
+    assert not view.rerun.question.visible
+    view.rerun.prepare()
+    view.rerun.start()
     (job,) = registry.jobs()
     assert job.folder == view.session.run_folder
     assert job.arguments[1] == "--out"
     config = Path(job.arguments[job.arguments.index("--config") + 1]).read_text()
     assert "subtract_linear_x: false" in config
     assert "fit_window: 7" in config
-    view.write.prepare()
-    view.write.start()
-    assert "already" in view.write.text.object
+    view.rerun.prepare()
+    view.rerun.start()
+    assert "already" in view.rerun.text.object
     assert len(registry.jobs()) == 1
+
+
+def test_all_figures_follow_a_run_that_was_made_again(view):
+    trend = view.trend
+    fewer = dataclasses.replace(trend.data, n_keypoints=trend.data.n_keypoints - 1)
+    view.plots.show(compute_trend(fewer, ChainSettings(fit_window=7)))
+    assert drawn(view, "keypoints", "n").tolist() == fewer.n_keypoints.tolist()
 
 
 def test_a_run_outside_the_allowed_folders_is_refused(run_folder, tmp_path):
