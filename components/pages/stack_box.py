@@ -31,6 +31,8 @@ START, STOP = "#F0E442", "#56B4E9"
 
 FIELDS = ("Top", "Height", "Left", "Width")
 THUMBNAIL_PX = 200
+NARROW = {"minWidth": 0, "paddingX": "6px"}
+"""Buttons that share a line with a switch."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
     def _make_fields(self) -> None:
         def number(label: str, what: str) -> Any:
             return pmui.IntInput(
-                label=label, start=0, value=0, width=self.width // 4 - 8, size="small",
+                label=label, start=0, value=0, width=self.width // 2 - 12, size="small",
                 margin=(4, 3), description=what,
             )  # fmt: skip
 
@@ -175,17 +177,17 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
         for field in self.stop_numbers:
             field.param.watch(lambda *_e: self._on_stop_numbers(), "value")
         switch = {"size": "small", "margin": (2, 4)}
-        self.stop_row = pn.Row(
-            PlainText("In the last slice", margin=(12, 6), width=110, sizing_mode="fixed"),
-            *self.stop_numbers, margin=0, visible=False,
+        self.stop_row = pn.Column(
+            PlainText("In the last slice", margin=(4, 6)),
+            pn.Row(*self.stop_numbers, margin=0), margin=0, visible=False,
         )  # fmt: skip
         self.clear_button = pmui.Button(
-            label="No box", icon="clear", size="small", variant="text", margin=(2, 4)
+            label="No box", icon="clear", size="small", variant="text", margin=(2, 0), sx=NARROW
         )
         self.clear_button.on_click(lambda _event: self.clear())
         self.draw_button = pmui.Button(
-            label="Draw", icon="highlight_alt", size="small", variant="text", margin=(2, 4),
-            description="Then drag over XY",
+            label="Draw", icon="highlight_alt", size="small", variant="text", margin=(2, 0),
+            description="Then drag over XY", sx=NARROW,
         )  # fmt: skip
         self.draw_button.on_click(lambda _event: when_locked(self.begin_drawing))
         self.n_slices = pmui.IntInput(
@@ -200,7 +202,8 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
                 pmui.Switch.from_param(self.param.use_box, **switch), self.draw_button,
                 self.clear_button, margin=0,
             ),
-            pn.Row(*self.numbers, margin=0),
+            pn.Row(*self.numbers[:2], margin=0),
+            pn.Row(*self.numbers[2:], margin=0),
             pmui.Switch.from_param(self.param.sliding, **switch),
             self.stop_row,
             pmui.Switch.from_param(self.param.previewed, **switch),
