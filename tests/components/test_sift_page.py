@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,16 +23,10 @@ from fibsem_dash.registration.frames import find_frames, inspect_frame
 from fibsem_dash.registration.trial_cache import TrialCache
 from fibsem_dash.registration.trial_table import compare_trials, spread_pairs, variants_of
 from fibsem_dash.settings import RunSettings, from_dict, update
+from tests.open_session import open_session
 
 # Panel's table calls pandas in a way that pandas wants to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
-
-
-def open_session(folder: Path) -> Session:
-    session = Session(ServerConfig((folder,), folder / "runs"))
-    paths = find_frames(folder)
-    session.open_frames(str(folder), [inspect_frame(i, str(p)) for i, p in enumerate(paths)])
-    return session
 
 
 @pytest.fixture(scope="module")
