@@ -14,14 +14,14 @@ import panel_material_ui as pmui
 
 from components.jobs import job_registry
 from components.live import LiveWork
-from components.locked import when_locked
+from components.locked import in_session, when_locked
 from components.pages.base import CONTROL_WIDTH, card
 from components.pages.sift_results import STYLE
 from components.pages.trend_numbers import numbers_html, trend_numbers
 from components.rerun import Rerun, plan_rerun, source_of
 from components.run_data import RunData, load_run, stamp_of
 from components.session import Session
-from components.shell import in_session, when_loaded
+from components.shell import when_loaded
 from components.widgets.chain_controls import ChainControls
 from components.widgets.crosshair import CrossHair
 from components.widgets.elapsed import Elapsed

@@ -24,6 +24,8 @@ from fibsem_dash.io.stack import PartLevel, slice_index, triple
 
 LARGEST_CHUNK_BYTES = 2**32
 LARGEST_SLICE_BYTES = 2**34
+MOST_CHUNKS = 2**17
+"""Chunks of one slice: more of them take minutes to look for, even where there are none."""
 _LARGEST_METADATA = 2**24
 
 
@@ -99,8 +101,11 @@ class OmeZarrStack:
         elif (
             math.prod(shape[-2:]) * dtype.itemsize > LARGEST_SLICE_BYTES
             or math.prod(chunks) * dtype.itemsize > LARGEST_CHUNK_BYTES
+            or math.prod(-(-n // c) for n, c in zip(shape[-2:], chunks[-2:], strict=True))
+            > MOST_CHUNKS
+            or max(shape) >= 2**31
         ):
-            problem = f"slices of {shape[-2:]} in chunks of {chunks}"
+            problem = f"sizes of {shape} in chunks of {chunks}"
         if problem:
             raise FormatError(
                 "The Zarr folder is not one stack that can be read",
