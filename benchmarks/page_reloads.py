@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import psutil
+from browsing import open_browser, served
 from playwright.sync_api import sync_playwright
 
 from fibsem_dash.phantom import write_phantom
@@ -26,7 +26,7 @@ from fibsem_dash.phantom import write_phantom
 DISCARD_S = 40.0
 """Bokeh discards the session of a closed tab 15 s after it, and looks every 17 s."""
 
-BROWSERS = "chromium", "chromium-browser", "google-chrome"
+CHANGED = re.compile("fields.*changed since frame 0")
 
 
 def main() -> int:
@@ -39,23 +39,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         stack = Path(folder).resolve() / "stack"
         write_phantom(stack, frames=2, size=arguments.size)
-        command = [sys.executable, "-m", "components.server", "--port", str(arguments.port)]
-        process = subprocess.Popen(
-            [*command, "--run-root", f"{folder}/runs", "--", folder],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            address = next(
-                found[1]
-                for line in process.stdout or ()
-                if (found := re.search(r"is at (http://\S+)", line))
-            )
-            query = urlencode({"page": "header", "folder": str(stack), "frame": 1})
-            measure(process.pid, f"{address}?{query}", arguments.visits)
-        finally:
-            process.terminate()
-            process.wait(20)
+        with served(Path(folder).resolve(), arguments.port) as (pid, address):
+            query = urlencode({"page": "header", "stack": str(stack), "frame": 1})
+            measure(pid, f"{address}?{query}", arguments.visits)
     return 0
 
 
@@ -65,13 +51,11 @@ def measure(pid: int, address: str, visits: int) -> None:
     time.sleep(10)
     memory = {0: report(pid, "before")}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_browser(), args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = open_browser(playwright)
         page = browser.new_page(viewport={"width": 1366, "height": 768})
         for visit in range(1, visits + 1):
             page.goto(address, wait_until="commit", timeout=120_000)
-            page.get_by_text("changed since frame 0").wait_for(timeout=120_000)
+            page.get_by_text(CHANGED).wait_for(timeout=120_000)
             if visit in (1, 10, visits):
                 memory[visit] = report(pid, f"after {visit}")
         browser.close()
@@ -88,16 +72,6 @@ def report(pid: int, when: str) -> float:
     sys.stdout.write(f"{when:<20}{megabytes:8.1f} MB\n")
     sys.stdout.flush()
     return megabytes
-
-
-def find_browser() -> str:
-    """Return the path of Chromium."""
-    import shutil
-
-    for name in BROWSERS:
-        if found := shutil.which(name):
-            return found
-    raise SystemExit(f"none of {', '.join(BROWSERS)} is installed")
 
 
 if __name__ == "__main__":
