@@ -16,6 +16,7 @@ from components.access import SAFELY
 from components.config import ServerConfig
 from components.keyboard import FRAME_STEPS, KEY_HELP, Keyboard
 from components.loading import keep_early_changes
+from components.locked import in_session
 from components.pages import PAGES
 from components.pages.base import Page
 from components.router import Router
@@ -213,12 +214,6 @@ def when_loaded(action: Callable[[], Any]) -> None:
         pn.state.onload(action)
     else:
         action()
-
-
-def in_session() -> bool:
-    """Tell whether a browser tab is being served, so that there is a next turn."""
-    document = pn.state.curdoc
-    return document is not None and document.session_context is not None
 
 
 def in_turns(steps: Iterator[None], wanted: Callable[[], bool]) -> None:

@@ -13,7 +13,7 @@ import panel_material_ui as pmui
 
 from components.jobs import job_registry
 from components.live import LiveWork
-from components.locked import when_locked
+from components.locked import in_session, when_locked
 from components.pages.base import CONTROL_WIDTH, card
 from components.pages.run_tab import RunTab
 from components.pages.sift_results import STYLE
@@ -21,7 +21,6 @@ from components.pages.trend_numbers import numbers_html, trend_numbers
 from components.rerun import Rerun, plan_rerun, source_of
 from components.run_data import RunData, load_run
 from components.session import Session
-from components.shell import in_session
 from components.widgets.chain_controls import ChainControls
 from components.widgets.crosshair import CrossHair
 from components.widgets.figure_tools import CopyAsCode, table_download

@@ -56,9 +56,14 @@ def test_a_muted_or_hidden_run_is_that_in_all_rows(page, root):
     key = page.runs.entries[0].key
     rows = list(page.curves.rows.values())
     assert len(rows) == 3
+    drawn = {line.id for row in rows for line in (row.lines[key], row.samples[key])}
     for row in rows:
-        (callback,) = row.lines[key].js_property_callbacks["change:muted"]
-        assert {line.id for line in callback.args["same"]} == {r.lines[key].id for r in rows}
+        (callback,) = row.legend.js_event_callbacks["legend_item_click"]
+        assert {line.id for line in callback.args["runs"][key]} == drawn
+        # What the legend refers to never changes, or it would be made anew with every zoom.
+        (shown,) = row.legend.items[0].renderers
+        assert shown is row.samples[key]
+        assert len(shown.data_source.data["x"]) == 0
     page.runs.change(key, visible=False)
     assert all(key not in row.lines for row in rows)
     assert [len(row.legend.items) for row in rows] == [1, 1, 1]

@@ -6,7 +6,7 @@ import pytest
 
 from components.pages.sift import SiftPage
 from fibsem_dash.phantom import write_phantom
-from tests.components.sift.sift_cases import open_session
+from tests.open_session import open_session
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.pages.sift import BLOCKS, SiftPage
-from tests.components.sift.sift_cases import open_session
+from tests.open_session import open_session
 
 # Panel's table calls pandas in a way that pandas wants to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")

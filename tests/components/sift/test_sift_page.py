@@ -18,7 +18,7 @@ from fibsem_dash.errors import RunError
 from fibsem_dash.io.dat import write_dat
 from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.frames import inspect_frame
-from tests.components.sift.sift_cases import open_session
+from tests.open_session import open_session
 
 # Panel's table calls pandas in a way that pandas wants to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
