@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -55,13 +56,13 @@ class RunTab(pn.viewable.Viewer):  # type: ignore[misc]
         self._asked: tuple[object, ...] = ()
         self._shown: tuple[object, ...] = ()
 
+    @abstractmethod
     def read(self, folder: str) -> Any:
         """Read a run folder; in a thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show(self, found: Any) -> None:
         """Draw what `read` has returned, and keep it as `loaded`."""
-        raise NotImplementedError
 
     def forget(self) -> None:
         """Drop the run that was read: none is open now, or another one."""
