@@ -144,7 +144,7 @@ class QualityRow:
     lines : dict of str to GlyphRenderer
         By the key of the run.
     samples : dict of str to GlyphRenderer
-        What the legend shows of them, without points.
+        What the legend shows of them, without a point that is seen.
     """
 
     def __init__(self, metric: str, x_range: Range1d, cursor: Span) -> None:
@@ -210,7 +210,7 @@ class QualityRow:
             if style.key not in self.lines:
                 self._add_line(style.key)
             self.lines[style.key].name = self.sources[style.key].name = style.label
-            self.samples[style.key].name = style.key
+            self.samples[style.key].update(name=style.label, tags=[style.key])
             for line in (self.lines[style.key], self.samples[style.key]):
                 line.glyph.update(line_color=style.colour, line_dash=style.dash)
                 line.muted_glyph.update(line_color=style.colour, line_dash=style.dash)
@@ -227,7 +227,7 @@ class QualityRow:
         self.sources[key] = source
         # The browser makes a legend anew at each change of anything that its lines refer to: it
         # gets lines of its own, whose points never change.
-        still = ColumnDataSource({"x": [], "y": []})
+        still = ColumnDataSource({"x": [np.nan], "y": [np.nan]})
         self.lines[key], self.samples[key] = (
             self.figure.line(
                 "x", "y", source=points, line_width=1.4, muted_alpha=0.12, line_join="bevel"
@@ -248,9 +248,11 @@ class QualityRow:
 
 MUTE_ALL = """
 const sample = cb_obj.item.renderers[0]
-for (const line of runs[sample.name]) if (line !== sample) line.muted = !sample.muted
+const others = runs[sample.tags[0]].filter((line) => line !== sample)
+const muted = !others[0].muted
+for (const line of others) line.muted = muted
 """
-"""The legend itself mutes the sample that is clicked, after this."""
+"""The legend itself mutes the sample that is clicked, before or after this."""
 
 
 def link_muting(rows: Sequence[QualityRow]) -> None:
