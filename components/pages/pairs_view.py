@@ -103,7 +103,10 @@ class PairsView(RunTab):
             width=CONTROL_WIDTH, scroll="y-auto", sizing_mode="stretch_height",
         )  # fmt: skip
         save = table_download(lambda: f"{self.run_name} pairs", self.saved_table, "Table")
-        head = pn.Row(self.status, self.order, save, sizing_mode="stretch_width", margin=0)
+        # Room for the labels, which stand above their fields.
+        head = pn.Row(
+            self.status, self.order, save, sizing_mode="stretch_width", margin=(6, 0, 0, 0)
+        )
         numbers = pn.Column(self.numbers, width=245, scroll="y-auto", sizing_mode="stretch_height")
         matches = pn.Row(self.picture, numbers, sizing_mode="stretch_both", min_height=300)
         self.tabs = pmui.Tabs(

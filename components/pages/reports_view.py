@@ -152,11 +152,20 @@ class ReportsView(RunTab):
 
     def show(self, found: RunReports) -> None:
         """Draw the open tab again if its tables are other ones."""
-        same = self.loaded is not None and self.loaded.rests_on == found.rests_on
-        self.loaded = found
-        if not same:
+        before, self.loaded = self.loaded, found
+        if before is None:
+            self._choose_tab(found)
+        if before is None or before.rests_on != found.rests_on:
             self.figures.clear()
             self._draw()
+
+    def _choose_tab(self, found: RunReports) -> None:
+        """Leave a tab on which another run would show nothing."""
+        recorded = [
+            title for title in CODE if title in found.groups and found.groups[title].recorded
+        ]
+        if recorded and self.shown not in recorded:
+            self.tabs.active = tuple(CODE).index(recorded[0])
 
     @property
     def shown(self) -> str:

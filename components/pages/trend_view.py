@@ -92,7 +92,10 @@ class TrendView(RunTab):
         cards = pn.Column(
             self.controls,
             card("Numbers", self.numbers, pn.Row(table, code, margin=0)),
-            card("Planes", self.when, self.row, self.column),
+            card("Planes", self.when, self.row, self.column, pmui.Typography(
+                "A click on the picture of the frame moves both planes.", variant="caption",
+                margin=(0, 12), sx={"opacity": 0.75},
+            )),
             card("Result", rerun),
             width=CONTROL_WIDTH, scroll="y-auto", sizing_mode="stretch_height",
         )  # fmt: skip
@@ -166,9 +169,10 @@ class TrendView(RunTab):
         trend = self.trend
         if trend is None or self.loaded is None or trend.data is not self.loaded.data:
             return
-        self.plots.show(trend, self.loaded.excluded)
         rows = trend_numbers(trend, self._shape, self.loaded.run.settings.output.pad_mode)
-        self.numbers.object = numbers_html(rows, trend.warnings)
+        with pn.io.hold():
+            self.plots.show(trend, self.loaded.excluded)
+            self.numbers.object = numbers_html(rows, trend.warnings)
         self._draw_soon()
 
     def _draw_soon(self) -> None:

@@ -120,6 +120,14 @@ def test_what_the_files_do_not_tell_is_said(root: Path) -> None:
         assert not part.note.visible
 
 
+def test_a_run_opens_on_a_tab_that_has_something_to_show(root: Path) -> None:
+    view = opened(root, "tif")
+    assert view.shown == "Grey levels"
+    view.session.run_folder = str(root / "runs" / "dat")
+    assert view.shown == "Grey levels"
+    assert opened(root, "dat").shown == "Milling"
+
+
 def test_a_run_that_goes_on_is_followed(root: Path) -> None:
     folder = root / "runs" / "dat"
     kept = {name: (folder / name).read_bytes() for name in ("pairs.csv", "transforms.csv")}
