@@ -343,18 +343,24 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
             corners = (geometry["x0"], geometry["x1"], geometry["y0"], geometry["y1"])
             self._take(self.planes.views["z"].box_of(*corners))
             self.use_box = True
-            toolbar = self.planes.views["z"].figure.toolbar
-            toolbar.active_drag = "auto"
+            self._end_drawing()
 
     def begin_drawing(self) -> None:
         """Let the next drag over XY draw the box."""
         self.use_box = True
+        # A drag that begins inside a box which can be moved would move it.
+        self.planes.views["z"]._box.editable = self.stop_mark.editable = False
         self.planes.views["z"].figure.toolbar.active_drag = self.tool
+
+    def _end_drawing(self) -> None:
+        self.planes.views["z"]._box.editable = self.stop_mark.editable = True
+        self.planes.views["z"].figure.toolbar.active_drag = "auto"
 
     def toggle(self) -> None:
         """Show the box and take the box tool, or hide the box (b)."""
         if self.use_box:
             self.use_box = False
+            when_locked(self._end_drawing)
         else:
             when_locked(self.begin_drawing)
 
@@ -362,6 +368,7 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
         """Take the whole slice."""
         self.param.update(stop=NO_BOX, sliding=False, use_box=False)
         self.session.box = NO_BOX
+        when_locked(self._end_drawing)
 
     # Preview
 

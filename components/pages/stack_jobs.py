@@ -21,6 +21,9 @@ from fibsem_dash.errors import AccessError
 from fibsem_dash.io.atomic import access_error
 from fibsem_dash.settings import METRICS
 
+LONGEST_NAME = 120
+"""Characters of the name of a table, without its suffix."""
+
 EVALUATIONS, STACKS = "evaluations", "stacks"
 """Folders below the run root for quality tables and for stacks that the page writes."""
 
@@ -134,7 +137,9 @@ class StackEvaluation(pn.viewable.Viewer):  # type: ignore[misc]
         except AccessError as error:
             self.job.tell(describe_error(error))
             return
-        stem = safe_name(f"{volume.path.stem}{box_name(self.session.box)}_RegistrationQuality")
+        end = f"{box_name(self.session.box)}_RegistrationQuality"
+        # The name of a stack may be as long as a name may be: its end is what is left out.
+        stem = safe_name(volume.path.stem)[: LONGEST_NAME - len(end)] + end
         self.target = free_name(folder, stem, ".csv")
         self.table_line.text, self.open.visible = "", False
         title = f"Quality of {volume.path.name}"
