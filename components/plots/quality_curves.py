@@ -239,7 +239,8 @@ def link_muting(rows: Sequence[QualityRow]) -> None:
     keys = {key for row in rows for key in row.lines}
     for key in keys:
         same = [row.lines[key] for row in rows if key in row.lines]
-        code = "for (const line of same) line.muted = cb_obj.muted"
+        # Without a word of its own the row that was clicked stays as it is until the mouse moves.
+        code = "for (const line of same) { line.muted = cb_obj.muted; line.change.emit() }"
         for line in same:
             follow = CustomJS(args={"same": same}, code=code)
             line.js_property_callbacks = {"change:muted": [follow]}
