@@ -85,7 +85,7 @@ def load_run(config: ServerConfig, folder: str) -> RunData:
             _kept.move_to_end(stamp)
             return _kept[stamp]
     run = read_run(resolved)
-    _confine_frames(config, run.paths)
+    confine_frames(config, run.paths)
     found = RunData(run, trend_of(run), stamp)
     with _lock:
         _kept[stamp] = found
@@ -94,7 +94,7 @@ def load_run(config: ServerConfig, folder: str) -> RunData:
     return found
 
 
-def _confine_frames(config: ServerConfig, paths: list[str]) -> None:
+def confine_frames(config: ServerConfig, paths: list[str]) -> None:
     """Refuse a record that names frames outside the allowed folders, also through links."""
     allowed: set[str] = set()
     for path in paths:
