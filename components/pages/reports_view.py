@@ -236,7 +236,7 @@ class _Part:
     def __init__(self, table: Callable[[], pd.DataFrame], name: Callable[[], str]) -> None:
         self.note = pmui.Typography("", sx={"opacity": 0.75}, margin=30, visible=False)
         self.facts = Facts(width=CONTROL_WIDTH - 20, sizing_mode="fixed", margin=(6, 8))
-        self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_width", margin=0)
+        self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_both", margin=0)
         save = table_download(name, table, "Table")
         side = pn.Column(self.facts, save, width=CONTROL_WIDTH, margin=0)
         self.content = pn.Row(
@@ -252,6 +252,6 @@ class _Part:
     def show(self, figures: ReportFigures, group: ReportGroup) -> None:
         """Show figures and facts."""
         self.facts.show(group.facts)
-        self.pane.object = figures.grid
+        self.pane.param.update(object=figures.grid, min_height=figures.min_height)
         self.note.visible = False
         self.content.visible = True

@@ -108,7 +108,7 @@ class TrendView(RunTab):
         ]
         pictures = pn.Column(
             pn.Column(
-                self.plots, sizing_mode="stretch_both", styles={"flex": "3 1 0"}, min_height=450
+                self.plots, sizing_mode="stretch_both", styles={"flex": "3 1 0"}, min_height=485
             ),
             pn.Row(cross, *planes, sizing_mode="stretch_both", styles={"flex": "2 1 0"},
                    min_height=240),

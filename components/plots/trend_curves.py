@@ -41,6 +41,9 @@ LAST_ROW = 3
 ROW_HEIGHTS = ("1fr", "1fr", "1fr", "1.5fr")
 """Shares of the rows: the last has the frame axis."""
 
+LEAST_HEIGHTS = (104, 138)
+"""Of the figures of the upper rows and of the last one, px."""
+
 LEGEND = (
     (X, "x (scale, shift), xy (shear)", "solid"),
     (Y, "y (scale, shift), yx (shear)", "solid"),
@@ -285,7 +288,8 @@ def trend_figure(name: str, x_range: Range1d, marks: ColumnDataSource, frame: in
     """
     panel = PANELS[name]
     plot = figure(
-        title=panel.title, x_range=x_range, height=120, min_height=104, sizing_mode="stretch_both",
+        title=panel.title, x_range=x_range, height=120, sizing_mode="stretch_both",
+        min_height=LEAST_HEIGHTS[panel.row == LAST_ROW],
         x_axis_label="frame" if panel.row == LAST_ROW else None, y_axis_label=panel.quantity,
         tools="xpan,reset,save", active_drag="xpan", output_backend="canvas",
         toolbar_location="above", min_border_left=62, min_border_right=8, lod_threshold=None,

@@ -69,7 +69,7 @@ class TrendPlots(pn.viewable.Viewer):  # type: ignore[misc]
         self.legend = pn.pane.HTML(
             marks, stylesheets=[_LEGEND_STYLE], sizing_mode="stretch_width", margin=(0, 8)
         )
-        self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_both", min_height=440, margin=0)
+        self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_both", min_height=460, margin=0)
 
     def show(self, trend: Trend, excluded: npt.ArrayLike = ()) -> None:
         """Draw other curves; the visible range stays unless the frames changed."""
