@@ -16,6 +16,7 @@ from components.access import SAFELY
 from components.config import ServerConfig
 from components.keyboard import FRAME_STEPS, KEY_HELP, Keyboard
 from components.loading import keep_early_changes
+from components.ordered import keep_order
 from components.pages import PAGES
 from components.pages.base import Page
 from components.router import Router
@@ -306,6 +307,7 @@ def build() -> Any:
         serve_styles_from_here(pn.state.curdoc)
         pn.state.on_session_destroyed(forget_views)
         keep_early_changes(pn.state.curdoc)
+        keep_order()
     arguments = pn.state.session_args or {}
     search = "?" + urlencode({key: values[-1] for key, values in arguments.items() if values})
     shell = Shell(search=search)
