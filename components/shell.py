@@ -262,7 +262,7 @@ def _stack_line(folder: str, frames: list[Any]) -> str:
     if not folder:
         return "no stack open"
     name = folder.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1]
-    return f"{one_line(name)}  ·  {len(frames)} frames"
+    return f"{one_line(name)}  ·  {len(frames)} frame{'s' if len(frames) != 1 else ''}"
 
 
 def report_exception(error: BaseException) -> None:

@@ -23,14 +23,22 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
         What makes it.
     empty : str or viewable
         What to do to get a picture.
+    waiting : str
+        Said instead while the first picture is made; without it, `empty` stays.
     """
 
     has_content = param.Boolean(False, doc="There is something to show")
     stale = param.Boolean(False, doc="Settings changed since the picture was made")
 
-    def __init__(self, content: Any, work: LatestWork, empty: Any, **values: Any) -> None:
+    def __init__(
+        self, content: Any, work: LatestWork, empty: Any, waiting: str = "", **values: Any
+    ) -> None:
         super().__init__(**values)
         self.work = work
+        self.waiting_words = waiting
+        self.waiting = pn.Column(
+            pmui.Typography(waiting, sx={"opacity": 0.75}), margin=30, visible=False
+        )
         self.bar = pmui.LinearProgress(
             variant="indeterminate", visible=False, sizing_mode="stretch_width", margin=0
         )
@@ -49,8 +57,9 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
         work.param.watch(self._update, ["busy", "error", "done_count"])
         self.param.watch(self._update, ["has_content", "stale"])
         self._layout = pn.Column(
-            place, self.alert, self.note, self.empty, self.content, sizing_mode="stretch_both"
-        )
+            place, self.alert, self.note, self.empty, self.waiting, self.content,
+            sizing_mode="stretch_both",
+        )  # fmt: skip
 
     def _update(self, *events: Any) -> None:
         if any(event.name == "done_count" for event in events):
@@ -59,7 +68,10 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
         self.alert.param.update(object=plain(self.work.error), visible=bool(self.work.error))
         self.note.visible = self.stale and not self.work.busy
         self.content.visible = self.has_content
-        self.empty.visible = not self.has_content and not self.work.error
+        nothing = not self.has_content and not self.work.error
+        # What to do to get a picture would mislead while it is on its way.
+        self.empty.visible = nothing and not (self.waiting_words and self.work.busy)
+        self.waiting.visible = nothing and not self.empty.visible
 
     def __panel__(self) -> Any:
         return self._layout
