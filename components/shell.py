@@ -17,6 +17,7 @@ from components.config import ServerConfig
 from components.keyboard import FRAME_STEPS, KEY_HELP, Keyboard
 from components.loading import keep_early_changes, start_timers_when_loaded
 from components.locked import in_session
+from components.ordered import keep_order
 from components.pages import PAGES
 from components.pages.base import Page
 from components.router import Router
@@ -271,7 +272,7 @@ def _stack_line(folder: str, frames: list[Any]) -> str:
     if not folder:
         return "no stack open"
     name = folder.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1]
-    return f"{one_line(name)}  ·  {len(frames)} frames"
+    return f"{one_line(name)}  ·  {len(frames)} frame{'s' if len(frames) != 1 else ''}"
 
 
 def report_exception(error: BaseException) -> None:
@@ -317,6 +318,7 @@ def build() -> Any:
         pn.state.on_session_destroyed(forget_views)
         keep_early_changes(pn.state.curdoc)
         start_timers_when_loaded()
+        keep_order()
     arguments = pn.state.session_args or {}
     search = "?" + urlencode({key: values[-1] for key, values in arguments.items() if values})
     shell = Shell(search=search)

@@ -78,7 +78,7 @@ class FrameImage(pn.viewable.Viewer):  # type: ignore[misc]
         self.param.watch(self._place_box, ["use_box", "box"])
         self.param.watch(self._invert, "inverted")
         row = pn.Row(*self.views, sizing_mode="stretch_both", margin=0)
-        self.state = StateView(row, self.work, empty)
+        self.state = StateView(row, self.work, empty, "Reading the frame ...")
 
     def _link_views(self) -> None:
         first, second = self.views

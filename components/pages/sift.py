@@ -161,6 +161,9 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
         to_data = pmui.Button(label="Go to Data", icon="folder_open")
         to_data.on_click(lambda _event: self.session.param.update(page="data"))
         self.no_stack = empty_state("Open a stack on the Data page first.", to_data)
+        self.one_frame = empty_state(
+            "A pair needs two frames, and this stack has one. Open another folder on the page Data."
+        )
         histograms = pn.Column(
             *(
                 pn.pane.Bokeh(plot, sizing_mode="stretch_both", min_height=100)
@@ -186,15 +189,16 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
         )  # fmt: skip
         self.tabs.param.watch(lambda *_e: when_locked(self._follow_blocks), "active")
         self._show_empty()
-        return pn.Column(self.no_stack, self.tabs, sizing_mode="stretch_both")
+        return pn.Column(self.no_stack, self.one_frame, self.tabs, sizing_mode="stretch_both")
 
     def _follow_blocks(self) -> None:
         self.blocks.enter(self.active and self.tabs.active == BLOCKS)
 
     def _show_empty(self) -> None:
         if hasattr(self, "tabs"):
-            self.tabs.visible = bool(self.session.frames)
+            self.tabs.visible = len(self.session.frames) > 1
             self.no_stack.visible = not self.session.frames
+            self.one_frame.visible = len(self.session.frames) == 1
 
     def on_enter(self) -> None:
         """Bring the page up to date when it is shown."""

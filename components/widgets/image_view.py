@@ -46,7 +46,11 @@ SMOOTH_PIXELS = 16_000_000
 less of the file (an average of 10^8 pixels takes 0.25 s, a sample a few ms)."""
 
 SMALL_BAR: dict[str, Any] = {
-    "background_fill_alpha": 0.6,
+    # The same on light and dark pages: the image behind it is the same.
+    "background_fill_color": "#ffffff",
+    "background_fill_alpha": 0.7,
+    "bar_line_color": "#111111",
+    "label_text_color": "#111111",
     "border_line_color": None,
     "label_text_font_size": "11px",
     "label_standoff": 1,

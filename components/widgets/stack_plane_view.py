@@ -66,8 +66,8 @@ def content(image: Any) -> Any:
     filled = pixels != 0
     if not 0 < filled.mean() < 1 - max(SHARES):
         return pixels
-    # Next to the padding, pixels are mixed with it.
-    inner = cv2.erode(filled.astype(np.uint8), np.ones((7, 7), np.uint8), borderValue=1) > 0
+    # Next to the padding, pixels are mixed with it, also where it begins behind the last column.
+    inner = cv2.erode(filled.astype(np.uint8), np.ones((7, 7), np.uint8), borderValue=0) > 0
     return pixels[inner if inner.any() else filled][None]
 
 

@@ -24,7 +24,7 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
     empty : str or viewable
         What to do to get a picture.
     waiting : str
-        What is said instead while the first picture is being made; empty for nothing else.
+        Said instead while the first picture is made; without it, `empty` stays.
     """
 
     has_content = param.Boolean(False, doc="There is something to show")
@@ -66,6 +66,7 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
         self.note.visible = self.stale and not self.work.busy
         self.content.visible = self.has_content
         nothing = not self.has_content and not self.work.error
+        # What to do to get a picture would mislead while it is on its way.
         waits = nothing and self.work.busy and bool(self.waiting.object)
         self.waiting.visible = waits
         self.empty.visible = nothing and not waits

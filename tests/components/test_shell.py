@@ -20,7 +20,9 @@ from components.pages.base import Page, card
 from components.plots.base import hold_ranges
 from components.session import Session
 from components.shell import Shell, in_turns, serve_styles_from_here
+from components.widgets.state_view import StateView
 from components.widgets.theme_memory import wants_dark
+from components.work import LatestWork
 
 pytestmark = pytest.mark.filterwarnings("ignore:Both .variant.:PendingDeprecationWarning")
 
@@ -138,3 +140,17 @@ def test_style_sheets_come_from_this_server_before_the_page_is_sent() -> None:
     sheets = [str(sheet.url) for sheet in root.select({"type": ImportedStyleSheet})]
     assert len(sheets) > 3
     assert [url for url in sheets if "://" in url] == []
+
+
+def test_what_to_do_is_not_said_while_the_first_picture_is_made() -> None:
+    work = LatestWork(lambda: 1)
+    view = StateView(pn.pane.Str("picture"), work, "Open a stack.", "Reading ...")
+    assert view.empty.visible
+    work.busy = True
+    assert (view.empty.visible, view.waiting.visible) == (False, True)
+    work.busy = False
+    work.request()
+    assert (view.empty.visible, view.waiting.visible, view.content.visible) == (False, False, True)
+    plain = StateView(pn.pane.Str("picture"), LatestWork(lambda: 1), "Press Update.")
+    plain.work.busy = True
+    assert plain.empty.visible

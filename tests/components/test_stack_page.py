@@ -445,3 +445,11 @@ def test_a_box_drawn_into_the_margin_of_a_run_is_cut_to_its_frame(run_page):
     page.tools.crop_box.value = True
     top, height, left, width = box.in_slices
     assert page.tools.plan().change.crop[2:] == (top, top + height, left, left + width)
+
+
+def test_pixels_that_are_mixed_with_padding_do_not_set_the_contrast():
+    slices = np.full((40, 60), -5000, np.int16)
+    slices[:, :2] = 0
+    # The canvas ends where the last column is half filled: nothing behind it is zero.
+    slices[:, -1] = -1000
+    assert set(np.unique(content(slices))) == {-5000}
