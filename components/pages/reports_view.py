@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
+from components.command_line import quoted_command
 from components.config import ServerConfig
 from components.locked import when_locked
 from components.pages.base import CONTROL_WIDTH
@@ -243,7 +243,7 @@ class ReportsView(pn.viewable.Viewer):  # type: ignore[misc]
 
     def command(self) -> str:
         """Return the command line that writes all reports into one file."""
-        return shlex.join(["fibsem-dash", "report", self.session.run_folder])
+        return quoted_command(["fibsem-dash", "report", self.session.run_folder])
 
     def __panel__(self) -> Any:
         return self._layout
