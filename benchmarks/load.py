@@ -61,9 +61,15 @@ def start_server(root: Path) -> tuple[subprocess.Popen[str], str, deque[str]]:
     said: deque[str] = deque(maxlen=20)
     for line in process.stdout or ():
         if found := re.search(r"is at (http://[^/\s]+)", line):
-            threading.Thread(target=said.extend, args=(process.stdout,), daemon=True).start()
+            threading.Thread(target=listen, args=(process, said), daemon=True).start()
             return process, found[1], said
     raise SystemExit("the server did not start")
+
+
+def listen(process: subprocess.Popen[str], said: deque[str]) -> None:
+    """Keep the last lines that a process prints, until it ends."""
+    with process.stdout as stream:  # type: ignore[union-attr]
+        said.extend(stream)
 
 
 def processor_s(process: psutil.Process) -> float:
