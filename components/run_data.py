@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +53,10 @@ class RunData:
         return np.flatnonzero(~used)
 
 
-def stamp_of(folder: str | os.PathLike[str]) -> tuple[object, ...]:
-    """Return what changes when a run folder does."""
+def stamp_of(folder: str | os.PathLike[str], files: Sequence[str] = FILES) -> tuple[object, ...]:
+    """Return what changes when some files of a run folder do; the folder comes first."""
     marks: list[object] = [str(folder)]
-    for name in FILES:
+    for name in files:
         try:
             found = os.stat(os.path.join(folder, name))
         except OSError:
@@ -84,7 +85,7 @@ def load_run(config: ServerConfig, folder: str) -> RunData:
             _kept.move_to_end(stamp)
             return _kept[stamp]
     run = read_run(resolved)
-    _confine_frames(config, run.paths)
+    confine_frames(config, run.paths)
     found = RunData(run, trend_of(run), stamp)
     with _lock:
         _kept[stamp] = found
@@ -93,7 +94,7 @@ def load_run(config: ServerConfig, folder: str) -> RunData:
     return found
 
 
-def _confine_frames(config: ServerConfig, paths: list[str]) -> None:
+def confine_frames(config: ServerConfig, paths: list[str]) -> None:
     """Refuse a record that names frames outside the allowed folders, also through links."""
     allowed: set[str] = set()
     for path in paths:

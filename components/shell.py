@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.io.resources import get_dist_path
 from panel.util import edit_readonly
 
 from components.access import SAFELY
@@ -294,10 +295,25 @@ def forget_views(context: Any) -> None:
         del views[key]
 
 
+def serve_styles_from_here(document: Any) -> None:
+    """Have style sheets come from this server from the first model on.
+
+    Panel 1.9 says so only once the first page is sent; the sheets of models that are made before,
+    while a page is still being built, may keep the address of a public server.
+
+    Parameters
+    ----------
+    document : bokeh.document.Document
+        That of the session which is being served.
+    """
+    document.template_variables.setdefault("dist_url", get_dist_path())
+
+
 def build() -> Any:
     """Build the application for the session that Panel is serving."""
     pn.extension(*EXTENSIONS, notifications=True, exception_handler=report_exception)
     if in_session():
+        serve_styles_from_here(pn.state.curdoc)
         pn.state.on_session_destroyed(forget_views)
         keep_early_changes(pn.state.curdoc)
         start_timers_when_loaded()

@@ -48,7 +48,8 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
   slices that is the mean. Close up every voxel is that of the file.
 * **Evaluation box**: drag its edges or its inside, or type [top, height, left, width] in px; 0
   reaches to the edge. *Sliding* moves it evenly from the first slice to the last; XZ and YZ show
-  its path. *Preview* shows it on slices spread over the stack.
+  its path. *Preview* shows it on slices spread over the stack. In the stack of a run the numbers
+  are pixels of the first frame, as in the settings of the run; slices with a margin begin earlier.
 * **Evaluate** measures each slice against the one before inside the box (NSAD, NCC, NMI, FSC). It
   goes on when you leave the page.
 * **Tools** write the stack, or a part of it, in another size, type or format below the run folder.

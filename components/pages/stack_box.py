@@ -1,4 +1,8 @@
-"""The evaluation box of the Stack page: drawn and in numbers, fixed or sliding, previewed."""
+"""The evaluation box of the Stack page: drawn and in numbers, fixed or sliding, previewed.
+
+The session's box is in pixels of the first frame, as the settings of a run are. The slices of a run
+may be larger than the frame, or upside down: what is drawn is converted.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,8 @@ from components.session import Session
 from components.widgets.facts import PlainText
 from components.work import LatestWork
 from fibsem_dash.registration.boxes import box_bounds
+from fibsem_dash.registration.canvas import Canvas
+from fibsem_dash.registration.placement import Placement
 
 Box = tuple[int, int, int, int]
 NO_BOX: Box = (0, 0, 0, 0)
@@ -31,6 +37,8 @@ START, STOP = "#F0E442", "#56B4E9"
 
 FIELDS = ("Top", "Height", "Left", "Width")
 THUMBNAIL_PX = 200
+NARROW = {"minWidth": 0, "paddingX": "6px"}
+"""Buttons that share a line with a switch."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,7 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
     def _make_fields(self) -> None:
         def number(label: str, what: str) -> Any:
             return pmui.IntInput(
-                label=label, start=0, value=0, width=self.width // 4 - 8, size="small",
+                label=label, start=0, value=0, width=self.width // 2 - 12, size="small",
                 margin=(4, 3), description=what,
             )  # fmt: skip
 
@@ -174,18 +182,19 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
             field.param.watch(lambda *_e: self._on_numbers(), "value")
         for field in self.stop_numbers:
             field.param.watch(lambda *_e: self._on_stop_numbers(), "value")
+        self.frame_note = PlainText("", muted=True, margin=(0, 6), visible=False)
         switch = {"size": "small", "margin": (2, 4)}
-        self.stop_row = pn.Row(
-            PlainText("In the last slice", margin=(12, 6), width=110, sizing_mode="fixed"),
-            *self.stop_numbers, margin=0, visible=False,
+        self.stop_row = pn.Column(
+            PlainText("In the last slice", margin=(4, 6)),
+            pn.Row(*self.stop_numbers, margin=0), margin=0, visible=False,
         )  # fmt: skip
         self.clear_button = pmui.Button(
-            label="No box", icon="clear", size="small", variant="text", margin=(2, 4)
+            label="No box", icon="clear", size="small", variant="text", margin=(2, 0), sx=NARROW
         )
         self.clear_button.on_click(lambda _event: self.clear())
         self.draw_button = pmui.Button(
-            label="Draw", icon="highlight_alt", size="small", variant="text", margin=(2, 4),
-            description="Then drag over XY",
+            label="Draw", icon="highlight_alt", size="small", variant="text", margin=(2, 0),
+            description="Then drag over XY", sx=NARROW,
         )  # fmt: skip
         self.draw_button.on_click(lambda _event: when_locked(self.begin_drawing))
         self.n_slices = pmui.IntInput(
@@ -200,7 +209,9 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
                 pmui.Switch.from_param(self.param.use_box, **switch), self.draw_button,
                 self.clear_button, margin=0,
             ),
-            pn.Row(*self.numbers, margin=0),
+            pn.Row(*self.numbers[:2], margin=0),
+            pn.Row(*self.numbers[2:], margin=0),
+            self.frame_note,
             pmui.Switch.from_param(self.param.sliding, **switch),
             self.stop_row,
             pmui.Switch.from_param(self.param.previewed, **switch),
@@ -215,10 +226,39 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
     # One value in three forms
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of a slice."""
+    def placement(self) -> Placement:
+        """Where what the box is given in lies: the first frame in a run's slices, or a slice."""
         volume = self.planes.volume
-        return (volume.shape[1], volume.shape[2]) if volume else (1, 1)
+        if volume is not None and volume.placement is not None:
+            return volume.placement
+        slices = (volume.shape[1], volume.shape[2]) if volume else (1, 1)
+        return Placement(slices, Canvas(slices))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns that the box can lie in."""
+        return self.placement.frame_shape
+
+    @property
+    def in_slices(self) -> Box:
+        """The box in coordinates of the slices, written out; whole slices without a box."""
+        if self.is_set:
+            return self.placement.to_slices(self.full(self.session.box))
+        rows, columns = self.placement.canvas.shape
+        return 0, rows, 0, columns
+
+    @property
+    def stop_in_slices(self) -> Box | None:
+        """Where a sliding box arrives, in coordinates of the slices; None for a fixed one."""
+        if not self.sliding:
+            return None
+        _, height, _, width = self.full(self.session.box)
+        return self.placement.to_slices((self.stop[0], height, self.stop[2], width))
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a box; a sliding one may be as large as the frame."""
+        return any(self.session.box) or self.sliding
 
     def full(self, box: Box) -> Box:
         """Return a box with its height and width written out."""
@@ -249,20 +289,30 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
             self._filling = False
         when_locked(self._update_pictures)
         self.stop_row.visible = self.sliding
+        self._tell_frame()
         self.preview()
+
+    def _tell_frame(self) -> None:
+        moved = self.planes.volume is not None and self.placement.moves
+        top, height, left, width = self.in_slices
+        self.frame_note.text = "Pixels of the first frame, as in the run. In the slices: " + (
+            f"rows {top} to {top + height}, columns {left} to {left + width}."
+            if self.is_set
+            else "whole slices."
+        )
+        self.frame_note.visible = moved
 
     def _update_pictures(self) -> None:
         view = self.planes.views["z"]
         visible = self.use_box and self.planes.volume is not None
         self._filling = True
         try:
-            view.box = self.session.box
+            view.box = self.in_slices
             # The picture that was there before may have had other voxels.
             view._place_box()
             view._box.visible = visible
             dy, dx = view.edges
-            _, height, _, width = self.full(self.session.box)
-            top, left = self.stop[0], self.stop[2]
+            top, height, left, width = self.stop_in_slices or self.in_slices
             self.stop_mark.update(
                 left=(left - 0.5) * dx, right=(left + width - 0.5) * dx,
                 top=(top - 0.5) * dy, bottom=(top + height - 0.5) * dy,
@@ -280,9 +330,9 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
                 continue
             z, y, x = self.planes.edges
             edge = x if axis == "y" else y
-            first = self.full(self.session.box)
+            first = self.in_slices
             low = (first[start] - 0.5) * edge
-            end = (self.stop[start] - 0.5) * edge if self.sliding else low
+            end = ((self.stop_in_slices or first)[start] - 0.5) * edge
             length = first[size] * edge
             across = [low, low + length, end + length, end]
             last = (volume.shape[0] - 0.5) * z
@@ -325,33 +375,49 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
 
     def _on_drawn(self, event: Any) -> None:
         if not self._filling:
-            self._take(event.new)
+            self._take_drawn(event.new)
+
+    def _take_drawn(self, box: Box) -> None:
+        """Take over a box that was drawn, in coordinates of the slices."""
+        self._take(self.placement.to_frame(box))
+        if self.planes.views["z"].box != self.in_slices:
+            # It reached beyond the frame: the rectangle shows what is measured.
+            self.update()
 
     def _on_stop_moved(self, _name: str, _old: Any, _new: Any) -> None:
         edges = (self.stop_mark.left, self.stop_mark.top)
         if self._filling or not all(isinstance(e, (int, float)) for e in edges):
             return
         dy, dx = self.planes.views["z"].edges
-        self.stop = self._stop_at(round(edges[1] / dy + 0.5), round(edges[0] / dx + 0.5))
+        _, height, _, width = self.in_slices
+        drawn = (round(edges[1] / dy + 0.5), height, round(edges[0] / dx + 0.5), width)
+        row, column = self.placement.corner_in_frame(drawn)
+        self.stop = self._stop_at(row, column)
 
     def _on_geometry(self, event: Any) -> None:
         geometry = event.geometry
         if event.final and geometry.get("type") == "rect":
             corners = (geometry["x0"], geometry["x1"], geometry["y0"], geometry["y1"])
-            self._take(self.planes.views["z"].box_of(*corners))
+            self._take_drawn(self.planes.views["z"].box_of(*corners))
             self.use_box = True
-            toolbar = self.planes.views["z"].figure.toolbar
-            toolbar.active_drag = "auto"
+            self._end_drawing()
 
     def begin_drawing(self) -> None:
         """Let the next drag over XY draw the box."""
         self.use_box = True
+        # A drag that begins inside a box which can be moved would move it.
+        self.planes.views["z"]._box.editable = self.stop_mark.editable = False
         self.planes.views["z"].figure.toolbar.active_drag = self.tool
+
+    def _end_drawing(self) -> None:
+        self.planes.views["z"]._box.editable = self.stop_mark.editable = True
+        self.planes.views["z"].figure.toolbar.active_drag = "auto"
 
     def toggle(self) -> None:
         """Show the box and take the box tool, or hide the box (b)."""
         if self.use_box:
             self.use_box = False
+            when_locked(self._end_drawing)
         else:
             when_locked(self.begin_drawing)
 
@@ -359,6 +425,7 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
         """Take the whole slice."""
         self.param.update(stop=NO_BOX, sliding=False, use_box=False)
         self.session.box = NO_BOX
+        when_locked(self._end_drawing)
 
     # Preview
 
@@ -372,7 +439,7 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
             return
         view = self.planes.views["z"]
         self._asked = PreviewRequest(
-            volume, self.session.box, self.stop if self.sliding else None,
+            volume, self.in_slices, self.stop_in_slices,
             int(self.n_slices.value or 5), bool(self.inside.value), view.low, view.high,
             view.inverted,
         )  # fmt: skip

@@ -10,7 +10,7 @@ import panel_material_ui as pmui
 
 from components.command_line import quoted_command
 from components.pages import PAGES
-from components.pages.stack_box import StackBox
+from components.pages.stack_box import NO_BOX, StackBox
 from components.plots.export import safe_name
 from components.session import Session
 from components.widgets.facts import PlainText
@@ -20,6 +20,9 @@ from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import AccessError
 from fibsem_dash.io.atomic import access_error
 from fibsem_dash.settings import METRICS
+
+LONGEST_NAME = 120
+"""Characters of the name of a table, without its suffix."""
 
 EVALUATIONS, STACKS = "evaluations", "stacks"
 """Folders below the run root for quality tables and for stacks that the page writes."""
@@ -111,14 +114,10 @@ class StackEvaluation(pn.viewable.Viewer):  # type: ignore[misc]
             "--out",
             str(target),
         ]
-        if any(self.session.box):
-            parts += ["--box", *map(str, self.session.box)]
-        if self.box.sliding:
-            _, height, _, width = self.session.box
-            top, _, left, _ = self.box.stop
-            if not any(self.session.box):
-                parts += ["--box", "0", "0", "0", "0"]
-            parts += ["--stop-box", *map(str, (top, height, left, width))]
+        if self.box.is_set:
+            parts += ["--box", *map(str, self.box.in_slices)]
+        if self.box.stop_in_slices:
+            parts += ["--stop-box", *map(str, self.box.stop_in_slices)]
         return parts + (["--invert"] if self.inverted.value else [])
 
     def start(self) -> None:
@@ -134,7 +133,9 @@ class StackEvaluation(pn.viewable.Viewer):  # type: ignore[misc]
         except AccessError as error:
             self.job.tell(describe_error(error))
             return
-        stem = safe_name(f"{volume.path.stem}{box_name(self.session.box)}_RegistrationQuality")
+        end = f"{box_name(self.session.box)}_RegistrationQuality"
+        # The name of a stack may be as long as a name may be: its end is what is left out.
+        stem = safe_name(volume.path.stem)[: LONGEST_NAME - len(end)] + end
         self.target = free_name(folder, stem, ".csv")
         self.table_line.text, self.open.visible = "", False
         title = f"Quality of {volume.path.name}"
@@ -159,11 +160,11 @@ class StackEvaluation(pn.viewable.Viewer):  # type: ignore[misc]
         if volume is None:
             return "", ""
         settings = {
-            "quality.box": list(self.session.box),
+            "quality.box": list(self.box.in_slices if self.box.is_set else NO_BOX),
             "quality.metrics": ",".join(self.metrics.value or ()),
         } | (
-            {"quality.sliding": True, "quality.stop_box": list(self.box.stop)}
-            if self.box.sliding
+            {"quality.sliding": True, "quality.stop_box": list(self.box.stop_in_slices)}
+            if self.box.stop_in_slices
             else {}
         )
         python = (

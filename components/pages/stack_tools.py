@@ -186,7 +186,7 @@ class StackTools(pn.viewable.Viewer):  # type: ignore[misc]
             )
         top, height, left, width = 0, ny, 0, nx
         if self.crop_box.value:
-            top, height, left, width = self.box.full(self.session.box)
+            top, height, left, width = self.box.in_slices
         bins = (
             int(self.bins[0].value or 1), int(self.bins[1].value or 1), int(self.bins[2].value or 1)
         )  # fmt: skip

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.config import ServerConfig
-from fibsem_dash.errors import AccessError
+from components.run_data import confine_frames
+from fibsem_dash.errors import AccessError, FibsemDashError
 from fibsem_dash.io import open_stack
 from fibsem_dash.io.planes import PlaneReader
 from fibsem_dash.io.pyramid import Triple
 from fibsem_dash.io.stack import Stack
+from fibsem_dash.registration.placement import Placement, placement_of
 from fibsem_dash.registration.run_store import RunStore
+from fibsem_dash.registration.stored_run import read_run
 
 MOST_FILES = 200_000
 """Files of a folder whose sizes are added up."""
@@ -34,6 +37,8 @@ class Volume:
         Space on disk as the files state it; 0 where it is not known.
     labels : tuple of str
         What the file says about itself.
+    placement : Placement or None
+        Where the first frame lies in the slices, for the stack of a run.
     """
 
     path: Path
@@ -41,6 +46,7 @@ class Volume:
     reader: PlaneReader
     n_bytes: int
     labels: tuple[str, ...] = ()
+    placement: Placement | None = None
 
     @property
     def shape(self) -> Triple:
@@ -138,7 +144,21 @@ def open_volume(config: ServerConfig, path: str) -> Volume:
     found = find_stack(config, path)
     stack = open_stack(found)
     labels = tuple(getattr(stack, "labels", ()))
-    return Volume(found, stack, PlaneReader(stack), size_of(found), labels)
+    placement = _placement(config, found, stack.shape[1:])
+    return Volume(found, stack, PlaneReader(stack), size_of(found), labels, placement)
+
+
+def _placement(config: ServerConfig, stack: Path, shape: tuple[int, int]) -> Placement | None:
+    """Return where the first frame lies in the stack of a run; None where it is not known."""
+    try:
+        if stack not in run_stacks(stack.parent):
+            return None
+        run = read_run(stack.parent)
+        confine_frames(config, run.paths)
+        return placement_of(run, shape)
+    except (FibsemDashError, OSError):
+        # The stack can be looked at all the same, by the coordinates of its slices.
+        return None
 
 
 def size_of(path: Path) -> int:

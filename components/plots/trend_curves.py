@@ -32,10 +32,13 @@ BUCKETS = 500
 """Groups of frames of longer ones: each gives the smallest and the largest value of every curve of
 a figure, so that no spike is lost. About one group for each pixel of a figure."""
 
+ROOM = 0.5
+"""Curves that fill at least this share of their figure do not change its vertical axis."""
+
 LAST_ROW = 3
 """Row whose figures show the numbers of the frames."""
 
-ROW_HEIGHTS = ("1fr", "1fr", "1fr", "1.4fr")
+ROW_HEIGHTS = ("1fr", "1fr", "1fr", "1.5fr")
 """Shares of the rows: the last has the frame axis."""
 
 LEGEND = (
@@ -192,6 +195,24 @@ def visible_columns(
     return {"frame": frames[chosen].astype(np.float64), **{k: c[chosen] for k, c in curves.items()}}
 
 
+def set_columns(source: ColumnDataSource, columns: Mapping[str, Series]) -> None:
+    """Give a source other columns; those that stay the same are not sent again.
+
+    A figure none of whose columns change is not drawn again either.
+    """
+    changed = {
+        name: column
+        for name, column in columns.items()
+        if not np.array_equal(column, source.data.get(name, ()), equal_nan=True)
+    }
+    if not changed:
+        return
+    if len(source.data["frame"]) == len(columns["frame"]):
+        source.data.update(changed)
+    else:
+        source.data = dict(columns)
+
+
 def _extremes(values: Series, buckets: int) -> npt.NDArray[np.intp]:
     """Return the places of the smallest and largest value of each group, and of a gap in it."""
     width = -(-values.size // buckets)
@@ -307,7 +328,8 @@ def _slim(plot: Any, with_frames: bool) -> None:
     plot.axis.axis_label_standoff = 2
     plot.xaxis.axis_label_text_font_size = "11px"
     if not with_frames:
-        # All share the frames: their numbers stand below the last row.
-        plot.xaxis.major_label_text_font_size = "0px"
+        # All share the frames: their numbers stand below the last row. Sizes of labels would not
+        # last: the theme sets them in the browser.
+        plot.xaxis.visible = False
     plot.yaxis.formatter = BasicTickFormatter(use_scientific=True, power_limit_high=6)
     plot.yaxis.ticker.desired_num_ticks = 4

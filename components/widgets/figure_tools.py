@@ -68,7 +68,7 @@ class CopyAsCode(pn.viewable.Viewer):  # type: ignore[misc]
     def __init__(self, python: Text, command: Text, **values: Any) -> None:
         super().__init__(**values)
         self.texts = {"Python": python, "Command line": command}
-        self.bridge = CopyBridge()
+        self.bridge = CopyBridge(tells=True)
         self.menu = pmui.MenuButton(
             label="Copy as code", icon="code", size="small", margin=(2, 4),
             items=[
@@ -93,9 +93,8 @@ class CopyAsCode(pn.viewable.Viewer):  # type: ignore[misc]
             Which one.
         """
         text = _text(self.texts[kind])
-        self.bridge.copy(text)
-        if pn.state.notifications is not None and text:
-            pn.state.notifications.info(f"Copied: {text.splitlines()[-1][:120]}", duration=3000)
+        if text:
+            self.bridge.copy(text)
         return text
 
     def __panel__(self) -> Any:

@@ -26,6 +26,7 @@ td.name { max-width: 260px; overflow: hidden; text-overflow: ellipsis; }
 td.metric { font-weight: 500; }
 td .swatch { display: inline-block; width: 10px; height: 10px; border-radius: 2px;
   margin-right: 6px; }
+td.verdict { white-space: normal; min-width: 150px; }
 td.better::before { content: "▲ "; color: #009E73; }
 td.worse::before { content: "▼ "; color: #D55E00; }
 p { font: 12px Roboto, sans-serif; opacity: 0.8; margin: 6px 10px; white-space: normal; }
@@ -93,7 +94,7 @@ def differences_html(found: Sequence[Difference], colours: Mapping[str, str], ba
             f"{_run_cell(item.second, colours.get(item.second, '#888'))}"
             f"{_cell(item.median.value)}<td>{interval}</td>{_cell(item.mean.value)}"
             f"<td>{item.n_common}</td>"
-            f'<td class="text {kind}">{escape(one_line(verdict_words(item)))}</td></tr>'
+            f'<td class="text verdict {kind}">{escape(one_line(verdict_words(item)))}</td></tr>'
         )
     notes = dict.fromkeys(f"{d.second}: {note}." for d in found for note in d.notes)
     told = "".join(f"<p>{escape(one_line(note))}</p>" for note in notes)

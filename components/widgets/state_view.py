@@ -23,12 +23,16 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
         What makes it.
     empty : str or viewable
         What to do to get a picture.
+    waiting : str
+        What is said instead while the first picture is being made; empty for nothing else.
     """
 
     has_content = param.Boolean(False, doc="There is something to show")
     stale = param.Boolean(False, doc="Settings changed since the picture was made")
 
-    def __init__(self, content: Any, work: LatestWork, empty: Any, **values: Any) -> None:
+    def __init__(
+        self, content: Any, work: LatestWork, empty: Any, waiting: str = "", **values: Any
+    ) -> None:
         super().__init__(**values)
         self.work = work
         self.bar = pmui.LinearProgress(
@@ -45,12 +49,14 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
             pmui.Typography(empty, sx={"opacity": 0.75}) if isinstance(empty, str) else empty,
             margin=30,
         )
+        self.waiting = pmui.Typography(waiting, sx={"opacity": 0.75}, margin=30, visible=False)
         self.content = pn.Column(content, sizing_mode="stretch_both", visible=False, margin=0)
         work.param.watch(self._update, ["busy", "error", "done_count"])
         self.param.watch(self._update, ["has_content", "stale"])
         self._layout = pn.Column(
-            place, self.alert, self.note, self.empty, self.content, sizing_mode="stretch_both"
-        )
+            place, self.alert, self.note, self.empty, self.waiting, self.content,
+            sizing_mode="stretch_both",
+        )  # fmt: skip
 
     def _update(self, *events: Any) -> None:
         if any(event.name == "done_count" for event in events):
@@ -59,7 +65,10 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
         self.alert.param.update(object=plain(self.work.error), visible=bool(self.work.error))
         self.note.visible = self.stale and not self.work.busy
         self.content.visible = self.has_content
-        self.empty.visible = not self.has_content and not self.work.error
+        nothing = not self.has_content and not self.work.error
+        waits = nothing and self.work.busy and bool(self.waiting.object)
+        self.waiting.visible = waits
+        self.empty.visible = nothing and not waits
 
     def __panel__(self) -> Any:
         return self._layout

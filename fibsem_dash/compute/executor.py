@@ -141,13 +141,13 @@ def _result_of(future: Any) -> Any:
         raise RunError(
             "workers died on the same piece of work several times",
             found=str(error).splitlines()[0],
-            remedy="Most often memory ran out: use fewer workers, then start the same command "
+            remedy="Most often memory ran out: use fewer workers, then start the run "
             "again; finished work is kept.",
         ) from error
     except (CancelledError, FutureCancelledError, ConnectionError) as error:
         raise RunError(
             "the Dask scheduler went away",
-            remedy="Start the same command again; finished work is kept.",
+            remedy="Start the run again; finished work is kept.",
         ) from error
 
 

@@ -138,7 +138,7 @@ def find_frames(folder: str | os.PathLike[str], pattern: str = "") -> list[Path]
         path=root,
         expected=" or ".join(patterns),
         found=f"{len(names)} other files and folders" if names else "an empty folder",
-        remedy="Check the folder, or give --pattern.",
+        remedy="Check the folder, or choose another file pattern.",
     )
 
 
@@ -211,7 +211,7 @@ def require_unchanged(path: str, size_and_time: tuple[int, int] | None) -> None:
         raise RunError(
             "the file was changed after the run had inspected it",
             path=path,
-            remedy="Start the same command again once it stays as it is.",
+            remedy="Start the run again once it stays as it is.",
         )
 
 
@@ -313,7 +313,7 @@ def exclude_odd_frames(frames: Sequence[FrameInfo], detectors: str) -> list[Fram
             "the folder mixes frames of different sizes",
             expected="one size for most frames",
             found=sizes,
-            remedy="Register them one size at a time with --pattern.",
+            remedy="Register them one size at a time: choose a file pattern for each.",
         )
     missing = [d for d in detectors if d not in _detectors_of(good, shape, dtype)]
     if missing:

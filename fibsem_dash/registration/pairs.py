@@ -142,7 +142,7 @@ def _load(cache: ResultCache, key: str, loaded: Mapping[str, KeyPoints]) -> KeyP
         raise RunError(
             "key points in the run folder are broken or have vanished",
             path=cache.folder,
-            remedy="Start the same command again; they will be extracted anew.",
+            remedy="Start the run again; they will be extracted anew.",
         )
     return points
 

@@ -85,7 +85,7 @@ class RunRecipe:
                 f"{len(changed)} files are not as they were in that run",
                 path=self.folder,
                 found="; ".join(changed[:5]) + more,
-                remedy="Bring them back, or repeat the run with the files as they are: --force.",
+                remedy="Bring them back, or force the repetition with the files as they are.",
             )
 
 

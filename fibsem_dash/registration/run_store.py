@@ -81,7 +81,7 @@ class RunStore:
                 "the folder is neither empty nor a run folder",
                 path=self.folder,
                 found=", ".join(sorted(foreign)[:3]),
-                remedy="Choose a new folder for --out.",
+                remedy="Choose a new folder for the run.",
             )
 
     def sweep(self) -> None:
@@ -125,7 +125,7 @@ class RunStore:
                 path=path,
                 expected=f"schema_version {SCHEMA_VERSION}",
                 found=found,
-                remedy="Use --fresh to start again, or another folder.",
+                remedy="Choose another folder, or let the run start afresh.",
             )
         return data
 
@@ -172,7 +172,7 @@ def refuse_raw_folder(folder: Path, paths: Sequence[str]) -> None:
             raise RunError(
                 "the run folder lies in the folder of the raw frames, where nothing is written",
                 path=target,
-                remedy="Choose a folder elsewhere for --out.",
+                remedy="Choose a folder elsewhere for the run.",
             )
 
 
@@ -230,5 +230,5 @@ def check_space(folder: Path, needed_bytes: int) -> None:
             path=folder,
             expected=f"{needed_bytes / 1e9:.2f} GB",
             found=f"{free / 1e9:.2f} GB free",
-            remedy="Free some space or choose another disk, then start the same command again.",
+            remedy="Free some space or choose another disk, then start the run again.",
         )

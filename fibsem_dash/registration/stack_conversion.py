@@ -267,7 +267,7 @@ def convert_stack(
                 "MRC needs a voxel size, and the source does not say all of it",
                 path=paths[0],
                 found=f"{voxel} nm (z, y, x)",
-                remedy="Give it: --voxel Z Y X",
+                remedy="Give the voxel size (z, y, x) in nm.",
             )
         try:
             writer = _create(suffix, partial, shape, dtype, voxel)
@@ -295,7 +295,7 @@ def _check_target(final: Path, sources: Sequence[str | os.PathLike[str]], overwr
         raise RunError(
             "there is something under this name already",
             path=final,
-            remedy="Choose another name, or allow it to be replaced (--overwrite)",
+            remedy="Choose another name, or allow it to be replaced.",
         )
     if final.is_dir() and not (final / "zarr.json").is_file():
         raise RunError("a folder of this name is not a stack of ours", path=final)

@@ -151,7 +151,7 @@ def read_run(folder: str | os.PathLike[str]) -> RunFacts:
     if not store.exists:
         raise FormatError(
             "this is not a run folder", path=folder, expected="a folder with run.json",
-            remedy="Choose the folder that was given as --out to `fibsem-dash register`.",
+            remedy="Choose a folder that a registration was written to.",
         )  # fmt: skip
     tables = [
         read_csv(path) if path.is_file() else None

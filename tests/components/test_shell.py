@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bokeh.document import Document
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, ImportedStyleSheet
 from bokeh.plotting import figure
 
 pytest.importorskip("panel_material_ui")
@@ -19,7 +19,7 @@ from components.pages import PAGES
 from components.pages.base import Page, card
 from components.plots.base import hold_ranges
 from components.session import Session
-from components.shell import Shell, in_turns
+from components.shell import Shell, in_turns, serve_styles_from_here
 from components.widgets.theme_memory import wants_dark
 
 pytestmark = pytest.mark.filterwarnings("ignore:Both .variant.:PendingDeprecationWarning")
@@ -129,3 +129,12 @@ def test_the_ranges_of_an_empty_figure_go_after_its_data_came() -> None:
         callback.callback()
     assert [model for model in sent if model is not None] == [source, stand_in]
     assert len(stand_in.data["x"]) == 0
+
+
+def test_style_sheets_come_from_this_server_before_the_page_is_sent() -> None:
+    document = Document()
+    serve_styles_from_here(document)
+    root = pn.Column(pn.pane.Markdown("text"), pn.widgets.Tabulator()).get_root(document)
+    sheets = [str(sheet.url) for sheet in root.select({"type": ImportedStyleSheet})]
+    assert len(sheets) > 3
+    assert [url for url in sheets if "://" in url] == []

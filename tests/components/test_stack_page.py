@@ -23,8 +23,12 @@ from fibsem_dash.io import open_stack
 from fibsem_dash.io.mrc import MrcStackWriter
 from fibsem_dash.io.tables import read_quality
 from fibsem_dash.jobs import JobRegistry, jobs_folder
+from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.boxes import box_bounds
+from fibsem_dash.registration.frames import find_frames
+from fibsem_dash.registration.pipeline import Registration
 from fibsem_dash.registration.stack_conversion import convert_stack
+from fibsem_dash.settings import RunSettings, update
 
 SHAPE = (12, 60, 80)
 
@@ -373,3 +377,71 @@ def test_code_does_what_the_page_shows(page, root, volume):
     page.session.box = (10, 20, 30, 40)
     assert "--box 10 20 30 40" in page.evaluation.as_code()[1]
     assert page.tools.as_code()[1].startswith("fibsem-dash convert ")
+
+
+@pytest.fixture
+def run_page(root, config):
+    """The Stack page with the stack of a run whose slices are larger than its frames."""
+    frames, run = root / "frames", config.run_root / "run"
+    write_phantom(frames, frames=5, size=160)
+    settings = update(RunSettings(), {"quality.box": [30, 60, 40, 50]})
+    Registration(find_frames(frames), run, settings).run()
+    page = StackPage(Session(config))
+    page.__panel__()
+    page.on_enter()
+    page.open(str(run))
+    assert page.opening.error == ""
+    yield page
+    page.close()
+
+
+def test_the_box_of_a_run_is_drawn_where_the_run_measures(run_page, registry):
+    page, box = run_page, run_page.box
+    offset_x, offset_y = box.placement.canvas.offset
+    assert offset_x + offset_y > 0
+    box.use_box = True
+    page.session.box = (30, 60, 40, 50)
+    assert [field.value for field in box.numbers] == [30, 60, 40, 50]
+    mark, (dy, dx) = page.planes.views["z"]._box, page.planes.edges[1:]
+    drawn = [
+        mark.left / dx + 0.5,
+        mark.right / dx + 0.5,
+        mark.top / dy + 0.5,
+        mark.bottom / dy + 0.5,
+    ]
+    edges = [40 + offset_x, 90 + offset_x, 30 + offset_y, 90 + offset_y]
+    assert drawn == pytest.approx(edges)
+    assert f"rows {edges[2]} to {edges[3]}" in box.frame_note.text
+    assert box.frame_note.visible
+
+    # What the job measures is what the run itself has measured.
+    page.evaluation.job._registry = lambda: registry
+    page.evaluation.start()
+    wait_for(page.evaluation.job)
+    own = read_quality(next(page._volume.path.parent.glob("*_RegistrationQuality.csv")))
+    table = read_quality(page.evaluation.target)
+    columns = ["xi_eval", "xa_eval", "yi_eval", "ya_eval", "NSAD", "NCC"]
+    np.testing.assert_allclose(table[columns], own[columns], rtol=1e-6)
+
+    # A rectangle moved on the picture comes back as numbers of the first frame.
+    mark.update(left=mark.left + 7 * dx, right=mark.right + 7 * dx)
+    assert page.session.box == (30, 60, 47, 50)
+
+
+def test_a_box_drawn_into_the_margin_of_a_run_is_cut_to_its_frame(run_page):
+    page, box = run_page, run_page.box
+    rows, columns = page._volume.shape[1:]
+    dy, dx = page.planes.edges[1:]
+    geometry = {"type": "rect", "x0": -0.5 * dx, "x1": (columns - 0.5) * dx,
+                "y0": -0.5 * dy, "y1": (rows - 0.5) * dy}  # fmt: skip
+    box._on_geometry(SimpleNamespace(final=True, geometry=geometry))
+    assert page.session.box == (0, 160, 0, 160)
+    mark = page.planes.views["z"]._box
+    assert (mark.right - mark.left) / dx == pytest.approx(160)
+    box.sliding = True
+    box.stop = (0, 160, 0, 160)
+    assert box.stop_in_slices == box.in_slices
+    assert page.tools.plan().change.crop[2:] == (0, rows, 0, columns)
+    page.tools.crop_box.value = True
+    top, height, left, width = box.in_slices
+    assert page.tools.plan().change.crop[2:] == (top, top + height, left, left + width)

@@ -228,6 +228,6 @@ def test_torn_key_points_are_extracted_anew_by_the_next_run(cache: ResultCache) 
     assert load_keypoints(cache, "abc") is None
     settings = MatchingSettings(), SolverSettings()
     job = pair_job((0, "abc"), (1, "abc"), *settings)
-    with pytest.raises(RunError, match="Start the same command again"):
+    with pytest.raises(RunError, match="Start the run again"):
         estimate_batch(PairBatch((job,), *settings, str(cache.folder)))
     assert cache.load_arrays("keypoints", "abc", "size") is None

@@ -83,13 +83,14 @@ def test_results_of_the_header_page_are_saved(tab: Any, stack_folder: Path) -> N
 
     page.get_by_role("button", name="Copy as code").last.click()
     page.get_by_role("menuitem", name="Command line").click()
-    page.get_by_text("Copied: fibsem-dash snr ").wait_for()
+    said = page.get_by_role("status").filter(has_text="✓ Copied")
+    said.wait_for()
+    assert said.get_attribute("title").startswith("fibsem-dash snr ")
     for label, start in (("PNG", b"\x89PNG"), ("JPEG", b"\xff\xd8"), ("TIFF", b"II"),
                          ("Snapshot PNG", b"\x89PNG"), ("Snapshot JPEG", b"\xff\xd8")):  # fmt: skip
-        # The message that something was copied lies over the buttons: no pointer reaches them yet.
         button = page.locator("button", has_text=re.compile(rf"^(download)?\s*{label}$"))
         with page.expect_download() as download:
-            button.dispatch_event("click")
+            button.click()
         file, content = (
             download.value.suggested_filename,
             Path(download.value.path()).read_bytes(),
