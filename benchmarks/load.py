@@ -61,9 +61,15 @@ def start_server(root: Path) -> tuple[subprocess.Popen[str], str, deque[str]]:
     said: deque[str] = deque(maxlen=20)
     for line in process.stdout or ():
         if found := re.search(r"is at (http://[^/\s]+)", line):
-            threading.Thread(target=said.extend, args=(process.stdout,), daemon=True).start()
+            threading.Thread(target=listen, args=(process, said), daemon=True).start()
             return process, found[1], said
     raise SystemExit("the server did not start")
+
+
+def listen(process: subprocess.Popen[str], said: deque[str]) -> None:
+    """Keep the last lines that a process prints, until it ends."""
+    with process.stdout as stream:  # type: ignore[union-attr]
+        said.extend(stream)
 
 
 def processor_s(process: psutil.Process) -> float:
@@ -130,7 +136,7 @@ class Visitor(threading.Thread):
         self.socket = await websocket_connect(
             request, subprotocols=["bokeh", token], max_message_size=10**9
         )
-        self.last = time.monotonic()
+        self.last, self.greeted = time.monotonic(), asyncio.Event()
         reading = asyncio.create_task(self._read())
         visiting = asyncio.create_task(self._browse(started, rng))
         both = (visiting, reading)
@@ -142,6 +148,8 @@ class Visitor(threading.Thread):
             task.result()
 
     async def _browse(self, started: float, rng: np.random.Generator) -> None:
+        # The server greets first; what it gets before, it cannot read.
+        await self.greeted.wait()
         content = await self._ask("PULL-DOC-REQ", {})
         # What a browser says when it has drawn the page: timers of the session start with it.
         ready = {"type": "event", "name": "document_ready", "values": {"type": "map"}}
@@ -186,11 +194,16 @@ class Visitor(threading.Thread):
             for _ in range(3):
                 text = await self.socket.read_message()
                 if text is None:
-                    raise ConnectionError("the server closed the connection")
+                    socket = self.socket
+                    raise ConnectionError(
+                        f"the server closed the connection: {socket.close_code} "
+                        f"{socket.close_reason} after {len(self.answers)} pages"
+                    )
                 parts.append(json.loads(text))
             for _ in range(2 * parts[0].get("num_buffers", 0)):
                 await self.socket.read_message()
             self.last = time.monotonic()
+            self.greeted.set()
             if reply := self.replies.pop(parts[0].get("reqid"), None):
                 reply.set_result(parts[2])
 

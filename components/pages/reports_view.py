@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,6 +11,7 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
+from components.command_line import quoted_command
 from components.config import ServerConfig
 from components.locked import when_locked
 from components.pages.base import CONTROL_WIDTH
@@ -227,7 +227,7 @@ class ReportsView(RunTab):
 
     def command(self) -> str:
         """Return the command line that writes all reports into one file."""
-        return shlex.join(["fibsem-dash", "report", self.session.run_folder])
+        return quoted_command(["fibsem-dash", "report", self.session.run_folder])
 
 
 class _Part:

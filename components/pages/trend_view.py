@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
+from components.command_line import quoted_command
 from components.jobs import job_registry
 from components.live import LiveWork
 from components.locked import in_session, when_locked
@@ -293,7 +293,7 @@ class TrendView(RunTab):
             part for k, v in self._changes().items() for part in ("--set", f"{k}={_text(v)}")
         ]
         folder = self.session.run_folder
-        return shlex.join(
+        return quoted_command(
             ["fibsem-dash", "register", source[0], "--out", folder, *changes, *source[1:]]
         )
 

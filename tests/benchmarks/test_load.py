@@ -10,6 +10,7 @@ from benchmarks.load import measure
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_sessions_stay_and_are_answered_while_a_run_goes_on() -> None:
     found = measure(n_sessions=3, seconds=60, frames=4, size=128, think_s=2)
     assert found["lost"] == []
