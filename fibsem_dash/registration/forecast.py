@@ -18,8 +18,8 @@ import numpy as np
 import psutil
 
 from fibsem_dash.compare import compare_images
-from fibsem_dash.compute.cluster import WARM_MODULES
 from fibsem_dash.compute.executor import run_single_threaded, usable_cores
+from fibsem_dash.compute.template import WARM_MODULES
 from fibsem_dash.io.atomic import reading
 from fibsem_dash.registration import block_pairs, data_range, keypoints, pairs
 from fibsem_dash.registration.block_pairs import BlockFrameJob
