@@ -11,7 +11,6 @@ from multiprocessing import resource_tracker
 
 WARM_MODULES = (
     "cv2",
-    "scipy.fft",
     "threadpoolctl",
     "fibsem_dash.registration.block_pairs",
     "fibsem_dash.registration.data_range",
