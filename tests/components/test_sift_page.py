@@ -410,12 +410,12 @@ def test_blocks_are_tried_while_their_tab_is_shown(page):
     np.testing.assert_allclose(left["rx"], trial.residuals[trial.used, 0])
     assert longest > 0
     done = blocks.work.done_count
-    page.tuned.params.blocks.block_size = 48
+    page.tuned.params.blocks.block_size = 64
     assert blocks.work.done_count == done + 1
-    assert blocks.work.result.blocks.block_size == 48
+    assert blocks.work.result.blocks.block_size == 64
     assert page.side.note.object.startswith("Tried on a copy")
     page.tabs.active = 0
-    page.tuned.params.blocks.block_size = 64
+    page.tuned.params.blocks.block_size = 48
     assert blocks.work.done_count == done + 1
 
 
