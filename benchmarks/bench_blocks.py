@@ -33,13 +33,17 @@ SPANS = (20, 40)
 
 @dataclass(frozen=True)
 class Errors:
-    """Root mean square errors of one run, px, processor seconds a pair, and failed pairs."""
+    """Root mean square errors of one run, px, processor seconds a pair, and failed pairs.
+
+    `vectors` are the errors at the centre, pair by pair, (n, 2), px; NaN where a pair failed.
+    """
 
     centre: float
     corners: float
     spans: tuple[float, ...]
     seconds: float
     failed: int
+    vectors: np.ndarray
 
     def __str__(self) -> str:
         spans = " | ".join(f"{value:.2f}" for value in self.spans)
@@ -69,9 +73,12 @@ def measure(folder: Path, estimator: str, neighbours: int, transform: str) -> Er
     x, y = width / 2, height / 2
     points = np.array([[x, y, 1], [0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]).T
 
-    def errors(first: int, second: int, matrix: np.ndarray) -> np.ndarray:
+    def vectors(first: int, second: int, matrix: np.ndarray) -> np.ndarray:
         wanted = true[second] @ np.linalg.inv(true[first])
-        return (((matrix - wanted) @ points)[:2] ** 2).sum(0)
+        return ((matrix - wanted) @ points)[:2]
+
+    def errors(first: int, second: int, matrix: np.ndarray) -> np.ndarray:
+        return (vectors(first, second, matrix) ** 2).sum(0)
 
     single = np.mean([errors(p.first, p.second, p.matrix) for p in good], 0)
     spans = []
@@ -89,6 +96,9 @@ def measure(folder: Path, estimator: str, neighbours: int, transform: str) -> Er
         tuple(spans),
         seconds,
         len(pairs) - len(good),
+        np.array(
+            [vectors(p.first, p.second, p.matrix)[:, 0] if p else [np.nan] * 2 for p in pairs]
+        ),
     )
 
 
@@ -124,6 +134,16 @@ def summary(found: dict[str, list[Errors]]) -> None:
         mean, largest = np.mean(ratios, 0), np.max(ratios, 0)
         row = f"{mean[0]:.3f} | {largest[0]:.3f} | {mean[1]:.3f} | {largest[1]:.3f}"
         print(f"| {label} | {row} |")
+    print("\nErrors at the centre, mean correlation over the cases (x, y)")
+    for label, errors in found.items():
+        alike = np.mean(
+            [correlation(e.vectors, s.vectors) for e, s in zip(errors, sift, strict=True)], 0
+        )
+        next_one = np.mean([correlation(e.vectors[1:], e.vectors[:-1]) for e in errors], 0)
+        print(
+            f"{label}: with those of sift {alike[0]:.2f}, {alike[1]:.2f}; "
+            f"with those of the pair before {next_one[0]:.2f}, {next_one[1]:.2f}"
+        )
     for i, span in enumerate(SPANS):
         parts = [
             f"{label} {np.sqrt(np.nanmean([e.spans[i] ** 2 for e in errors])):.2f} px"
@@ -132,6 +152,12 @@ def summary(found: dict[str, list[Errors]]) -> None:
         ]
         if parts:
             print(f"\nRoot mean square over the cases, {span} on: {', '.join(parts)}")
+
+
+def correlation(first: np.ndarray, second: np.ndarray) -> list[float]:
+    """Correlation coefficients of two series of vectors, axis by axis."""
+    both = np.isfinite(first + second).all(1)
+    return [float(np.corrcoef(first[both, k], second[both, k])[0, 1]) for k in (0, 1)]
 
 
 def given_cases(folders: Sequence[Path], slices: Path | None) -> Iterator[tuple[str, Path]]:

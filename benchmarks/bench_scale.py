@@ -4,7 +4,7 @@
 
 1. A long stack of 512 x 512 (DIR, or a phantom that is made): frames per second, peak memory of the
    main process, which holds the scheduler, and of the largest worker.
-2. What the scheduler itself takes of a frame: batches that do nothing.
+2. What handing out the work takes of a frame, with and without Dask: batches that do nothing.
 3. Frames of 10,000 x 4,000 px with two detectors: processor time of one more frame, from runs of
    different length, so that starting and importing are not in it.
 """
@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import sys
@@ -22,14 +23,17 @@ import cv2
 import numpy as np
 from measure import Measured, measure
 
-from fibsem_dash.compute.cluster import open_executor
+from fibsem_dash.compute.cluster import LocalClusterExecutor
 from fibsem_dash.compute.executor import batch_size, batches_of
+from fibsem_dash.compute.process_pool import ProcessPoolExecutor
 from fibsem_dash.compute.progress import SilentMonitor
 from fibsem_dash.io.dat import write_dat
 
 LARGE = (4000, 10_000)
 COUNTS = {"blocks": (3, 7), "sift": (2, 4)}
 WORKERS = 2
+STAGES = 3
+"""Stages of blocks that run on workers."""
 
 
 def show(text: str = "") -> None:
@@ -44,20 +48,24 @@ def register(raw: Path, out: Path, *options: str) -> tuple[Measured, dict[str, f
     return measured, {name: float(stage["seconds"]) for name, stage in stages.items()}
 
 
-def long_stack(raw: Path, scratch: Path) -> None:
+def long_stack(raw: Path, scratch: Path) -> float:
+    """Register the long stack; return the processor time of a frame by blocks, ms."""
     n = len(list(raw.glob("*.dat")))
     show(f"1. {n} frames of 512 x 512, {WORKERS} workers")
+    frame_ms = {}
     for estimator in ("blocks", "sift"):
         run = scratch / "long"
         m, stages = register(raw, run, "--workers", str(WORKERS), "--estimator", estimator)
+        frame_ms[estimator] = m.cpu_s / n * 1e3
         files = sum(1 for path in (run / "cache").rglob("*") if path.is_file())
         show(
             f"   {estimator:7s} {m.wall_s:.1f} s, {n / m.wall_s:.1f} frames/s, "
-            f"{m.cpu_s / n * 1e3:.1f} ms of processor time a frame; main process "
+            f"{frame_ms[estimator]:.1f} ms of processor time a frame; main process "
             f"{m.own_peak_bytes / 2**20:.0f} MiB, {m.own_cpu_s / n * 1e3:.2f} ms a frame; "
             f"largest worker {m.peak_bytes / 2**20:.0f} MiB; {files} files in the cache"
         )
         show("           s: " + ", ".join(f"{k} {v:.1f}" for k, v in stages.items()))
+    return frame_ms["blocks"]
 
 
 def nothing(batch: tuple[int, ...]) -> int:
@@ -65,18 +73,23 @@ def nothing(batch: tuple[int, ...]) -> int:
     return len(batch)
 
 
-def scheduler(n: int = 4000) -> None:
+def scheduler(frame_ms: float, n: int = 4000) -> None:
+    """Print what batches that do nothing take of a frame of the long stack."""
     size = batch_size(n, WORKERS)
-    with open_executor(WORKERS) as executor:
-        batches = [tuple(part) for part in batches_of(range(n), size)]
-        list(executor.run(nothing, batches[:20], SilentMonitor()))
-        started, cpu = time.perf_counter(), time.process_time()
-        done = sum(executor.run(nothing, batches, SilentMonitor()))
-        wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-    show(
-        f"\n2. scheduler, {len(batches)} batches of {size} frames that do nothing: "
-        f"{wall / done * 1e3:.2f} ms a frame, {cpu / done * 1e3:.2f} ms of processor time"
-    )
+    batches = [tuple(part) for part in batches_of(range(n), size)]
+    show(f"\n2. batches of {size} frames that do nothing, {len(batches)} of them")
+    kinds = (("processes of this machine", ProcessPoolExecutor), ("Dask", LocalClusterExecutor))
+    for title, kind in kinds:
+        with contextlib.closing(kind(WORKERS)) as executor:
+            list(executor.run(nothing, batches[:20], SilentMonitor()))
+            started, cpu = time.perf_counter(), time.process_time()
+            done = sum(executor.run(nothing, batches, SilentMonitor()))
+            wall, cpu = time.perf_counter() - started, time.process_time() - cpu
+        each = cpu / done * 1e3
+        show(
+            f"   {title}: {wall / done * 1e3:.3f} ms a frame, {each:.3f} ms of processor time; "
+            f"{STAGES} stages take {STAGES * each / frame_ms:.1%} of a frame of 512 x 512 by blocks"
+        )
 
 
 def write_large(folder: Path, n: int) -> None:
@@ -127,8 +140,7 @@ def main() -> None:
         raw = scratch / "phantom"
         command = [sys.executable, "-m", "fibsem_dash", "phantom", str(raw), "--size", "512"]
         measure([*command, "--frames", str(options.frames), "--workers", str(WORKERS)])
-    long_stack(raw, scratch)
-    scheduler()
+    scheduler(long_stack(raw, scratch))
     large_frames(scratch)
     shutil.rmtree(scratch)
 

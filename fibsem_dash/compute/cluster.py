@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
-import os
 import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -15,40 +12,15 @@ from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from fibsem_dash.compute.executor import DaskExecutor, Executor, InProcessExecutor, usable_cores
+from fibsem_dash.compute.process_pool import ProcessPoolExecutor
 from fibsem_dash.compute.progress import Monitor
+from fibsem_dash.compute.template import FORKED, KEEP_MEMORY, WARM_MODULES, start_template
 from fibsem_dash.errors import AccessError, RunError
 
 R = TypeVar("R")
 
 Announce = Callable[[str, str], None]
 """Takes the addresses of a cluster's scheduler and dashboard."""
-
-WARM_MODULES = (
-    "cv2",
-    "scipy.fft",
-    "threadpoolctl",
-    "fibsem_dash.registration.block_pairs",
-    "fibsem_dash.registration.data_range",
-    "fibsem_dash.registration.keypoints",
-    "fibsem_dash.registration.stack",
-)
-"""What the first work of a worker would have to import."""
-
-FORKED = sys.platform == "linux"
-"""Whether workers are copies of one process that has imported everything. Elsewhere each imports
-for itself: Windows cannot copy processes, and libraries of macOS do not survive it."""
-
-KEEP_MEMORY = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "4000000000",
-    "MALLOC_TRIM_THRESHOLD_": "4000000000",
-}
-"""Has glibc keep freed memory for the next frame. Without it each buffer of SIFT goes back to the
-system and its pages are cleared again, which takes a third of SIFT's time."""
-
-
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Each worker has one core; threads of its own would not survive the copying either."""
 
 
 class LocalClusterExecutor:
@@ -68,7 +40,7 @@ class LocalClusterExecutor:
         self._announce = announce
         self.description = f"{n_workers} worker process{'es' if n_workers > 1 else ''}"
         if FORKED:
-            _start_template()
+            start_template(["distributed.nanny"])
         # OpenCV puts a folder with a module `typing` on sys.path while it is imported, and new
         # processes copy sys.path: it must be loaded before a worker is started.
         import_module("cv2")
@@ -88,6 +60,9 @@ class LocalClusterExecutor:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         environment = dask.config.get("distributed.nanny.pre-spawn-environ") | KEEP_MEMORY
         changes: dict[str, Any] = {"distributed.nanny.pre-spawn-environ": environment}
+        if self._announce is None:
+            # Without a page to show it on, a sample of the stack every 10 ms is work for nothing.
+            changes["distributed.worker.profile.enabled"] = False
         if FORKED:
             changes["distributed.worker.multiprocessing-method"] = "forkserver"
         with dask.config.set(changes):
@@ -121,34 +96,6 @@ class LocalClusterExecutor:
         self._starter.shutdown()
 
 
-def _start_template() -> None:
-    """Start the process that workers are copied from; it imports while the caller goes on.
-
-    The environment is the one that Dask gives a new worker, which the C library and the linear
-    algebra read when a process starts: one thread, memory that is kept.
-    """
-    from multiprocessing import forkserver
-
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["distributed.nanny", "fibsem_dash.cli.entry", *WARM_MODULES])
-    added = {**ONE_THREAD, **KEEP_MEMORY}
-    before = {name: os.environ.get(name) for name in added}
-    # A terminal sends Ctrl-C to all processes; see `_start`. The tracker lifts the mask when it
-    # starts, so it must run already.
-    resource_tracker.ensure_running()
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    os.environ.update(added)
-    try:
-        forkserver.ensure_running()
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-
-
 def _warm_up() -> None:
     for name in WARM_MODULES:
         import_module(name)
@@ -165,12 +112,13 @@ def open_executor(
     Parameters
     ----------
     workers : int, optional
-        Processes of a local cluster; 0 runs everything in this process; None takes one per core.
+        Processes of this machine; 0 runs everything in this process; None takes one per core.
     scheduler : str, optional
         Address of a running Dask scheduler, such as ``tcp://host:8786``; overrides `workers`.
     announce : callable, optional
-        Told (scheduler's address, dashboard's address) of a cluster; a local one then has a
-        dashboard, which only this machine can reach.
+        Told (scheduler's address, dashboard's address) of a cluster. A local one then has a
+        dashboard, which only this machine can reach; without this, on Linux, processes of this
+        machine need no Dask at all, see `fibsem_dash.compute.process_pool`.
 
     Raises
     ------
@@ -187,7 +135,13 @@ def open_executor(
     elif workers == 0:
         yield InProcessExecutor()
     else:
-        with contextlib.closing(LocalClusterExecutor(workers or usable_cores(), announce)) as local:
+        n_workers = workers or usable_cores()
+        local: Any
+        if FORKED and announce is None:
+            local = ProcessPoolExecutor(n_workers)
+        else:
+            local = LocalClusterExecutor(n_workers, announce)
+        with contextlib.closing(local):
             yield local
 
 

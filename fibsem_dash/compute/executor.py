@@ -84,7 +84,7 @@ class DaskExecutor:
             for _, batch in zip(range(n), waiting, strict=False):
                 # Dask's pages show what is in front of the number.
                 key = f"{name}-{uuid.uuid4().hex}"
-                future = self.client.submit(_run_in_worker, function, batch, key=key, pure=False)
+                future = self.client.submit(run_in_worker, function, batch, key=key, pure=False)
                 futures.add(future)
                 pending.add(future)
 
@@ -122,7 +122,8 @@ def _thread_controller() -> Any:
     return ThreadpoolController()
 
 
-def _run_in_worker(function: Callable[[Any], R], batch: Any) -> R:
+def run_in_worker(function: Callable[[Any], R], batch: Any) -> R:
+    """Run a function in a process that has one core to itself."""
     import cv2
 
     cv2.setNumThreads(1)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.numerics.arguments import check_count
+from fibsem_dash.numerics.savitzky_golay import smooth_polynomial
 
 
 def spread(
@@ -59,10 +60,11 @@ def spread(
         return 0.0
     if length > n or length <= order:
         return float("nan")
-    from scipy.signal import savgol_filter
+    if reference in (True, "2025"):
+        from scipy.signal import savgol_filter
 
-    mode = "mirror" if reference in (True, "2025") else "interp"
-    return float(np.std(series - savgol_filter(series, length, order, mode=mode)))
+        return float(np.std(series - savgol_filter(series, length, order, mode="mirror")))
+    return float(np.std(series - smooth_polynomial(series, length, order)))
 
 
 def _greatest_odd(n: int) -> int:

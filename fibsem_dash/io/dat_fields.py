@@ -262,6 +262,21 @@ def decode_text(data: bytes) -> str:
     return text.replace("\0", "").strip()
 
 
+@cache
+def _layout(version: int) -> tuple[struct.Struct, tuple[int, ...]]:
+    """All fields of a version as one structure, and the place of each in what it unpacks."""
+    fields = fields_of(version)
+    order = sorted(range(len(fields)), key=lambda row: fields[row].offset)
+    codes, end = [">"], 0
+    for row in order:
+        code = fields[row].format.lstrip(">")
+        # A negative gap, of fields that overlap, is no valid code.
+        codes.append(f"{fields[row].offset - end}x{code}")
+        end = fields[row].offset + struct.calcsize(">" + code)
+    places = tuple(order.index(row) for row in range(len(fields)))
+    return struct.Struct("".join(codes)), places
+
+
 def decode_fields(data: bytes, version: int) -> dict[str, object]:
     """Values of all fields of a version in table order, implied constants included.
 
@@ -276,10 +291,12 @@ def decode_fields(data: bytes, version: int) -> dict[str, object]:
     -------
     dict of str to int, float or str
     """
-    values: dict[str, object] = {}
-    for field in fields_of(version):
-        (value,) = struct.unpack_from(field.format, data, field.offset)
-        values[field.name] = decode_text(value) if field.kind == "s" else value
+    layout, places = _layout(version)
+    found = layout.unpack_from(data)
+    values: dict[str, object] = {
+        field.name: decode_text(found[place]) if field.kind == "s" else found[place]
+        for field, place in zip(fields_of(version), places, strict=True)
+    }
     for name, (constant, last) in CONSTANTS.items():
         if version <= last:
             values[name] = constant

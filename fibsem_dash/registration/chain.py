@@ -12,11 +12,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from fibsem_dash.numerics.savitzky_golay import smooth_polynomial
 from fibsem_dash.settings import ChainSettings
 from fibsem_dash.transforms.matrices import Array, embed
-
-LONG_WINDOW = 1000
-"""Savitzky-Golay windows from which the fast Fourier transform is faster, frames."""
 
 
 @dataclass(frozen=True)
@@ -167,34 +165,7 @@ def smooth_savgol(values: Array, window: int, order: int) -> tuple[Array, list[s
         # The polynomial goes through all points of its window: filtering would only add rounding
         # noise, which makes a value depend on its neighbours.
         return np.array(values, np.float64), warnings
-    return _smooth(values, window, order), warnings
-
-
-def _smooth(values: Array, window: int, order: int) -> Array:
-    """Fit a polynomial to every window and take its middle, at the ends all of it.
-
-    The polynomials are orthogonal on the window, where powers of the frame number lose all digits.
-    """
-    columns = values.reshape(len(values), -1)
-    # A small signal on a large constant would lose digits in the transform.
-    level = columns.mean(0)
-    basis = np.linalg.qr(np.polynomial.legendre.legvander(np.linspace(-1, 1, window), order))[0]
-    half = window // 2
-    smooth: Array = _convolve(columns - level, basis @ basis[half]) + level
-    smooth[:half] = (basis @ (basis.T @ columns[:window]))[:half]
-    smooth[-half:] = (basis @ (basis.T @ columns[-window:]))[-half:]
-    return smooth.reshape(values.shape)
-
-
-def _convolve(columns: Array, weights: Array) -> Array:
-    """Convolve each column, in a time that does not grow with the window where that is wide."""
-    if len(weights) < LONG_WINDOW:
-        smooth: Array = np.stack([np.convolve(c, weights, mode="same") for c in columns.T], -1)
-        return smooth
-    from scipy.signal import oaconvolve
-
-    smooth = oaconvolve(columns, weights[:, None], mode="same", axes=0)
-    return smooth
+    return smooth_polynomial(values, window, order), warnings
 
 
 def fit_linear_parts(

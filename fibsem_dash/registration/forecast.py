@@ -18,8 +18,8 @@ import numpy as np
 import psutil
 
 from fibsem_dash.compare import compare_images
-from fibsem_dash.compute.cluster import WARM_MODULES
 from fibsem_dash.compute.executor import run_single_threaded, usable_cores
+from fibsem_dash.compute.template import FORKED, WARM_MODULES
 from fibsem_dash.io.atomic import reading
 from fibsem_dash.registration import block_pairs, data_range, keypoints, pairs
 from fibsem_dash.registration.block_pairs import BlockFrameJob
@@ -38,9 +38,10 @@ compressed, by how much nobody knows before; h5 holds 16 bit always."""
 MOST_PROCESSES = 8
 """Most processes that try the pair: beyond, a cluster of other machines is more likely."""
 
-CLUSTER_START = 3.0
-"""Start of a local Dask cluster over that of the same number of bare processes with the same
-modules (`benchmarks/bench_forecast.py` prints it)."""
+WORKER_START = 0.6 if FORKED else 3.0
+"""Start of a run's workers over that of the same number of bare processes with the same
+modules (`benchmarks/bench_forecast.py` prints it): copies of one process that has imported them,
+or a Dask cluster where processes cannot be copied."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def forecast(
     per_frame = max(trial[0] for trial in found)
     # What was not tried at once, since there are no more cores here, runs on other machines.
     share = max(n_workers, 1) if n_workers > MOST_PROCESSES else at_work
-    start_seconds = CLUSTER_START * process_seconds if n_workers else 0.0
+    start_seconds = WORKER_START * process_seconds if n_workers else 0.0
     dtype, _ = output_dtype(settings.output.dtype, np.dtype(frames[0].dtype))
     height, width = frames[0].shape
     n_slices = -(-len(frames) // settings.output.z_bin)

@@ -185,7 +185,7 @@ class BlockSettings:
         unit="px",
     )
     overlap: float = setting(
-        0.33, "Share of a block that lies in its neighbour; larger is slower", bounds=(0.0, 0.9)
+        0.4, "Share of a block that lies in its neighbour; larger is slower", bounds=(0.0, 0.9)
     )
     search_radius: int = setting(
         10,

@@ -98,25 +98,25 @@ def fit_vectors(
     parameters = np.zeros(6)
     parameters[:2] = [_weighted_median(v[:, axis], given) for axis in (0, 1)]
     scale, w = start_scale, given
-    normal = np.zeros((6, 6))
+    designs = _designs(q, free)
     for _ in range(30):
         r = np.hypot(*(v - _displacement(parameters, q)).T)
         # Residuals of two dimensions: their median is 1.18 standard deviations of one.
         floor = max(WIDTH * _weighted_median(r, given) / 1.18, MIN_SCALE_PX)
         scale = max(scale * 0.6, floor)
         w = given / (1 + (r / scale) ** 2) ** 2
-        new, normal = _solve(q, v, w, free)
+        new, inverse = _solve(designs, v, w)
         done = scale == floor and np.abs(new - parameters).max() < 1e-5
         parameters = new
         if done:
             break
     residuals = v - _displacement(parameters, q)
-    covariance = _covariance(q, residuals, w, normal, free)
+    covariance = _covariance(designs, residuals, w, inverse, free)
     if model == "regularized_affine":
         parameters = _shrink(parameters, covariance)
     linear = np.eye(2) + parameters[2:].reshape(2, 2)
     matrix = embed(linear, centre + parameters[:2] - linear @ centre)
-    if not np.isfinite(normal).all():
+    if not np.isfinite(inverse).all():
         matrix = np.full((3, 3), np.nan)
     return RobustFit(matrix, w, covariance, centre)
 
@@ -125,39 +125,39 @@ def _displacement(parameters: Array, q: Array) -> Array:
     return parameters[:2] + q @ parameters[2:].reshape(2, 2).T
 
 
-def _design(q: Array, free: tuple[int, ...], axis: int) -> tuple[Array, list[int]]:
-    """Return the columns of one axis and the places of their parameters among the six."""
-    columns, places = [np.ones(len(q))], [axis]
+def _designs(q: Array, free: tuple[int, ...]) -> Array:
+    """Return the columns [1, x, y] of both axes, (2, n, 3); zero for what the model keeps."""
+    designs = np.zeros((2, len(q), 3))
+    designs[:, :, 0] = 1
     for element in free:
-        if element // 2 == axis:
-            columns.append(q[:, element % 2])
-            places.append(2 + element)
-    return np.stack(columns, -1), places
+        designs[element // 2, :, 1 + element % 2] = q[:, element % 2]
+    return designs
 
 
-def _solve(q: Array, v: Array, w: Array, free: tuple[int, ...]) -> tuple[Array, Array]:
-    """Solve the weighted normal equations; return parameters and the inverse matrix."""
-    parameters, inverse = np.zeros(6), np.zeros((6, 6))
-    for axis in (0, 1):
-        x, places = _design(q, free, axis)
-        normal = (x * w[:, None]).T @ x
-        # Points on a line leave a direction open: it stays at its value in a shift.
-        part = np.linalg.pinv(normal, rcond=1e-10, hermitian=True)
-        parameters[places] = part @ ((x * w[:, None]).T @ v[:, axis])
-        inverse[np.ix_(places, places)] = part
+PLACES = np.array([[0, 2, 3], [1, 4, 5]])
+"""Where the coefficients of each axis stand among the six parameters."""
+
+
+def _solve(designs: Array, v: Array, w: Array) -> tuple[Array, Array]:
+    """Solve the weighted normal equations of both axes; return parameters and inverse matrices."""
+    weighted = np.swapaxes(designs * w[:, None], 1, 2)
+    # Points on a line leave a direction open: it stays at its value in a shift.
+    inverse = np.linalg.pinv(weighted @ designs, rcond=1e-10, hermitian=True).astype(np.float64)
+    parameters: Array = np.zeros(6)
+    parameters[PLACES] = (inverse @ weighted @ v.T[..., None])[..., 0]
     return parameters, inverse
 
 
 def _covariance(
-    q: Array, residuals: Array, w: Array, inverse: Array, free: tuple[int, ...]
+    designs: Array, residuals: Array, w: Array, inverse: Array, free: tuple[int, ...]
 ) -> Array:
     """Sandwich estimate: right whatever the weights are."""
     result = np.zeros((6, 6))
-    for axis in (0, 1):
-        x, places = _design(q, free, axis)
-        scored = x * (w * residuals[:, axis])[:, None]
-        part = inverse[np.ix_(places, places)]
-        n = max(int((w > 0).sum()) - x.shape[1], 1)
+    used = int((w > 0).sum())
+    for axis, places in enumerate(PLACES):
+        scored = designs[axis] * (w * residuals[:, axis])[:, None]
+        part = inverse[axis]
+        n = max(used - 1 - sum(element // 2 == axis for element in free), 1)
         result[np.ix_(places, places)] = part @ (scored.T @ scored) @ part * (len(w) / n)
     return result
 

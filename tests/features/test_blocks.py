@@ -3,11 +3,13 @@
 import cv2
 import numpy as np
 import pytest
+import scipy.fft
 from threadpoolctl import threadpool_limits
 
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.features.blocks import coarse_shift, match_blocks, prepare_frame, reduce_image
 from fibsem_dash.features.blocks import solve_blocks as solve
+from fibsem_dash.features.blocks.coarse import fast_length
 from fibsem_dash.features.blocks.correlation import cross_spectra, find_peaks
 from fibsem_dash.features.blocks.pull import window_pull
 from fibsem_dash.features.blocks.spectra import block_grid, block_spectra, n_frequencies
@@ -264,6 +266,11 @@ def test_the_same_input_gives_the_same_bytes():
     moved = fourier_shift(image, 4.2, -1.1)
     results = [estimate(image, moved)[0].matrix.tobytes() for _ in range(3)]
     assert len(set(results)) == 1
+
+
+def test_fast_lengths_are_those_of_scipy_without_larger_factors():
+    lengths = [fast_length(n) for n in range(1, 400)]
+    assert lengths == [scipy.fft.next_fast_len(n, real=True) for n in range(1, 400)]
 
 
 def test_the_coarse_shift_of_equal_images_is_zero():

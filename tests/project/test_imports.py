@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import fibsem_dash
+from fibsem_dash.phantom import write_phantom
 
 HEAVY = ("dask", "distributed", "matplotlib", "cupy", "skimage", "pandas", "scipy", "cv2", "numba")
 SCREENS = ("panel", "bokeh", "holoviews", "datashader")
@@ -55,3 +56,15 @@ def test_no_module_loads_a_screen_library() -> None:
     loaded = loaded_after("\n".join(f"import {name}" for name in names))
     assert loaded.isdisjoint(SCREENS)
     assert loaded.isdisjoint({"matplotlib", "cupy", "distributed"})
+
+
+@pytest.mark.parametrize("estimator", ["blocks", "sift"])
+def test_a_run_imports_no_library_that_it_does_not_need(tmp_path: Path, estimator: str) -> None:
+    write_phantom(tmp_path / "raw", frames=3, size=256)
+    arguments = ["register", str(tmp_path / "raw"), "--out", str(tmp_path / "run")]
+    arguments += ["--workers", "0", "--estimator", estimator]
+    loaded = loaded_after(
+        f"from fibsem_dash.cli.entry import main\nassert main({arguments!r}) == 0"
+    )
+    unneeded = {"dask", "distributed", "matplotlib", "skimage", "numba", "scipy"}
+    assert loaded.isdisjoint(unneeded | set(SCREENS))

@@ -26,6 +26,48 @@ def drift_case(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def noisy_case(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with four times the noise, another drift and another size."""
+    folder = tmp_path_factory.mktemp("noisy")
+    options = ["--noise", "160", "--seed", "34", "--size", "300", "--frames", "40"]
+    subprocess.run(
+        [sys.executable, str(shared / "tools" / "drift_case.py"), str(folder), *options], check=True
+    )
+    return folder
+
+
+def score_of(run: Any, case: Path, shared: Path, size: int) -> dict[str, float]:
+    command = [sys.executable, str(shared / "tools" / "score_transforms.py")]
+    command += [str(run.folder / "pairs.csv"), str(case / "truth.json"), "--size", str(size)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    score: dict[str, float] = json.loads(output.splitlines()[-1])
+    return score
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "size", "pairs"), [("drift", 400, 59), ("noisy", 300, 39)])
+def test_blocks_are_as_accurate_as_key_points(
+    name: str,
+    size: int,
+    pairs: int,
+    request: pytest.FixtureRequest,
+    shared: Path,
+    new_run: Callable[..., Any],
+) -> None:
+    case = request.getfixturevalue(f"{name}_case")
+    scores = []
+    for estimator in ("blocks", "sift"):
+        run = new_run(find_frames(case))
+        assert run.start(estimation__estimator=estimator).n_problems == 0
+        scores.append(score_of(run, case, shared, size))
+    blocks, sift = scores
+    assert blocks["pairs"] == sift["pairs"] == pairs
+    assert blocks["centre_rms_px"] <= sift["centre_rms_px"]
+    assert blocks["corner_rms_px"] <= 0.8 * sift["corner_rms_px"]
+
+
 @pytest.mark.real
 @pytest.mark.slow
 @pytest.mark.parametrize("transform", LIMITS)
@@ -35,10 +77,7 @@ def test_pairs_are_as_accurate_as_the_tissue_allows(
     run = new_run(find_frames(drift_case))
     summary = run.start(solver__transform=transform)
     assert summary.n_problems == 0
-    command = [sys.executable, str(shared / "tools" / "score_transforms.py")]
-    command += [str(run.folder / "pairs.csv"), str(drift_case / "truth.json")]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    score = json.loads(output.splitlines()[-1])
+    score = score_of(run, drift_case, shared, 400)
     centre, corner = LIMITS[transform]
     assert score["pairs"] == 59
     assert score["centre_rms_px"] <= centre

@@ -71,8 +71,6 @@ def reduce_image(image: npt.NDArray[Any], settings: BlockSettings) -> ReducedIma
     settings : BlockSettings
         Uses coarse_size.
     """
-    import scipy.fft
-
     height, width = image.shape
     factor = max(1.0, max(height, width) / settings.coarse_size)
     size = max(round(width / factor), 1), max(round(height / factor), 1)
@@ -87,9 +85,24 @@ def reduce_image(image: npt.NDArray[Any], settings: BlockSettings) -> ReducedIma
     if spread > 0:
         small /= np.float32(spread)
     taper_y, taper_x = _taper(size[1]), _taper(size[0])
-    padded = [scipy.fft.next_fast_len(2 * n, real=True) for n in (size[1], size[0])]
-    spectrum = scipy.fft.rfft2(small * taper_y[:, None] * taper_x, padded, workers=1)
+    padded = fast_length(2 * size[1]), fast_length(2 * size[0])
+    spectrum = np.fft.rfft2(small * taper_y[:, None] * taper_x, padded).astype(np.complex64)
     return ReducedImage(small, spectrum, (width / size[0], height / size[1]))
+
+
+def fast_length(n: int) -> int:
+    """Return the smallest length of at least n that is fast to transform: 2^a 3^b 5^c.
+
+    NumPy transforms as fast as `scipy.fft`, whose import takes longer than that of all the rest.
+    """
+    while True:
+        rest = n
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return n
+        n += 1
 
 
 def _taper(n: int) -> Floats:
@@ -122,18 +135,16 @@ def coarse_shift(first: ReducedImage, second: ReducedImage) -> CoarseShift:
 
 
 def _correlate(first: ReducedImage, second: ReducedImage) -> Floats:
-    import scipy.fft
-
     rows, columns = first.spectrum.shape
-    # The spectrum tells the padded width only up to one pixel; even widths are always fast.
-    width = scipy.fft.next_fast_len(2 * first.pixels.shape[1], real=True)
+    # The spectrum tells the padded width only up to one pixel.
+    width = fast_length(2 * first.pixels.shape[1])
     product = first.spectrum.conj() * second.spectrum
     magnitude = np.abs(product) + np.finfo(np.float32).tiny
     fy = np.fft.fftfreq(rows).astype(np.float32)[:, None]
     fx = (np.arange(columns) / width).astype(np.float32)
     low_pass = np.exp(-0.5 * (fy**2 + fx**2) / np.float32(LOW_PASS) ** 2)
     product *= low_pass * magnitude ** np.float32(-WHITENING)
-    return np.asarray(scipy.fft.irfft2(product, (rows, width), workers=1), np.float32)
+    return np.asarray(np.fft.irfft2(product, (rows, width)), np.float32)
 
 
 def _peaks(surface: Floats, shape: tuple[int, ...]) -> list[tuple[float, float]]:

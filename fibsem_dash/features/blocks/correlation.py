@@ -153,30 +153,36 @@ def _blank_discs(surface: Floats, place: npt.NDArray[np.int64], radius: float) -
 
 def correlation_surface(cross: Complexes, size: int, radius: int) -> Floats:
     """Return the correlation at whole displacements -radius ... radius, (n, y, x) float32."""
-    n, n_ky, n_kx = cross.shape
-    along_x, along_y = _lag_basis(size, n_kx - 1, radius)
+    n, _, n_kx = cross.shape
+    along_y, along_x = _lag_bases(size, n_kx - 1, radius)
     # All real: complex numbers lie in memory as pairs, and only the real part is wanted.
-    pairs = np.ascontiguousarray(cross).view(np.float32).reshape(n * n_ky, 2 * n_kx)
-    rows = (pairs @ along_x).reshape(n, n_ky, -1)
+    pairs = np.ascontiguousarray(cross).view(np.float32)
     side = 2 * radius + 1
-    surface: Floats = along_y[0] @ rows[..., :side]
-    surface -= along_y[1] @ rows[..., side:]
+    rows = np.matmul(along_y, pairs).reshape(n * side, -1)
+    surface: Floats = (rows @ along_x).reshape(n, side, side)
     return surface
 
 
 @functools.lru_cache(maxsize=8)
-def _lag_basis(size: int, k: int, radius: int) -> tuple[Floats, Floats]:
-    """Waves at whole displacements: (2 (k + 1), 2 lags) for x, cosines and sines for y.
+def _lag_bases(size: int, k: int, radius: int) -> tuple[Floats, Floats]:
+    """Waves at whole displacements.
 
-    The columns for x make first the real, then the imaginary parts of all displacements.
+    Returns
+    -------
+    along_y : (2 lags, 2 k + 1) float32 array
+        Cosine and sine of each displacement.
+    along_x : (4 (k + 1), lags) float32 array
+        What makes the real part of the sum out of cosines times (real, imaginary) pairs and, below,
+        sines times pairs.
     """
     lag = 2 * np.pi / size * np.arange(-radius, radius + 1)
-    x = np.outer(np.arange(k + 1), lag)
-    real = np.stack([np.cos(x), -np.sin(x)], 1).reshape(2 * (k + 1), -1)
-    imaginary = np.stack([np.sin(x), np.cos(x)], 1).reshape(2 * (k + 1), -1)
     y = np.outer(lag, np.arange(-k, k + 1))
-    along_y = np.stack([np.cos(y), np.sin(y)]).astype(np.float32)
-    return np.hstack([real, imaginary]).astype(np.float32), along_y
+    along_y = np.stack([np.cos(y), np.sin(y)], 1).reshape(-1, 2 * k + 1)
+    x = np.outer(np.arange(k + 1), lag)
+    cosine, sine = np.cos(x), np.sin(x)
+    along_x = np.stack([cosine, -sine, -sine, -cosine], 1)
+    halves = [along_x[:, part].reshape(-1, len(lag)) for part in (slice(0, 2), slice(2, 4))]
+    return along_y.astype(np.float32), np.vstack(halves).astype(np.float32)
 
 
 def refine_peaks(
