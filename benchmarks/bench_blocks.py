@@ -1,11 +1,13 @@
 """Compare the estimators on stacks of known drift: error and processor time per pair.
 
-    python benchmarks/bench_blocks.py [CASE ...]
+    python benchmarks/bench_blocks.py [CASE ...] [--slices FOLDER] [--neighbours K ...]
 
-CASE is a folder of raw frames with truth.json; without one, a phantom is made. Each line is one
-estimator: root mean square error of the pair matrices at the centre and at the corners of the
-frame, of the product of 40 consecutive matrices at the centre, and the processor time of what finds
-the transforms (key points and matching, or blocks), reading the frames included, on one core.
+CASE is a folder of raw frames with truth.json; --slices makes the cases of tissue_cases.py from a
+folder of aligned slices; without both, a phantom is made. Each line is one estimator: root mean
+square error of the pair matrices at the centre and at the corners of the frame, of the product of
+20 and 40 consecutive matrices at the centre, px, and the processor time of what finds the
+transforms (key points and matching, or blocks), reading the frames included, on one core. The last
+lines compare blocks with SIFT over all cases.
 """
 
 from __future__ import annotations
@@ -14,22 +16,39 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from tissue_cases import CASES, write_case
 
 from fibsem_dash.compute.executor import InProcessExecutor
 from fibsem_dash.dataset import FIBSEMDataset
 from fibsem_dash.phantom import write_phantom
 
-WAYS = (("sift", 1), ("blocks", 1), ("blocks", 3), ("blocks", 5), ("auto", 1))
-SPAN = 40
+SPANS = (20, 40)
 
 
-def measure(folder: Path, estimator: str, neighbours: int, transform: str) -> list[float]:
-    """Register one case; return the three errors, px, processor seconds and failed pairs."""
+@dataclass(frozen=True)
+class Errors:
+    """Root mean square errors of one run, px, processor seconds a pair, and failed pairs."""
+
+    centre: float
+    corners: float
+    spans: tuple[float, ...]
+    seconds: float
+    failed: int
+
+    def __str__(self) -> str:
+        spans = " | ".join(f"{value:.2f}" for value in self.spans)
+        errors = f"{self.centre:.4f} | {self.corners:.4f} | {spans}"
+        return f"{errors} | {self.seconds:.4f} | {self.failed}"
+
+
+def measure(folder: Path, estimator: str, neighbours: int, transform: str) -> Errors:
+    """Register one case and compare it with its truth."""
     true = json.loads((folder / "truth.json").read_text())
     true = np.array(true["T"] if isinstance(true, dict) else true)
     with tempfile.TemporaryDirectory() as scratch:
@@ -55,42 +74,90 @@ def measure(folder: Path, estimator: str, neighbours: int, transform: str) -> li
         return (((matrix - wanted) @ points)[:2] ** 2).sum(0)
 
     single = np.mean([errors(p.first, p.second, p.matrix) for p in good], 0)
-    long = []
-    for k in range(len(pairs) - SPAN + 1):
-        part = pairs[k : k + SPAN]
-        if all(part):
-            matrix = np.linalg.multi_dot([p.matrix for p in reversed(part)])
-            long.append(errors(part[0].first, part[-1].second, matrix)[0])
-    drift = float(np.sqrt(np.mean(long))) if long else float("nan")
-    return [single[0] ** 0.5, single[1:].mean() ** 0.5, drift, seconds, len(pairs) - len(good)]
+    spans = []
+    for span in SPANS:
+        long = []
+        for k in range(len(pairs) - span + 1):
+            part = pairs[k : k + span]
+            if all(part):
+                matrix = np.linalg.multi_dot([p.matrix for p in reversed(part)])
+                long.append(errors(part[0].first, part[-1].second, matrix)[0])
+        spans.append(float(np.sqrt(np.mean(long))) if long else float("nan"))
+    return Errors(
+        float(single[0] ** 0.5),
+        float(single[1:].mean() ** 0.5),
+        tuple(spans),
+        seconds,
+        len(pairs) - len(good),
+    )
+
+
+def compare(
+    cases: Iterator[tuple[str, Path]], transform: str, ways: Sequence[tuple[str, int]]
+) -> None:
+    """Print the table of several cases, and how blocks compare with SIFT."""
+    cv2.setNumThreads(1)
+    spans = " | ".join(f"{span} on" for span in SPANS)
+    print(f"| case | estimator | centre | corners | {spans} | s/pair | failed |")
+    print("|---" * (6 + len(SPANS)) + "|")
+    found: dict[str, list[Errors]] = {}
+    for name, folder in cases:
+        for estimator, k in ways:
+            label = estimator if k == 1 else f"{estimator} {k}"
+            errors = measure(folder, estimator, k, transform)
+            found.setdefault(label, []).append(errors)
+            print(f"| {name} | {label} | {errors} |", flush=True)
+    summary(found)
+
+
+def summary(found: dict[str, list[Errors]]) -> None:
+    """Print the ratios of each way's errors to those of SIFT."""
+    if "sift" not in found:
+        return
+    sift = found["sift"]
+    print("\n| beside sift | centre, mean | centre, largest | corners, mean | corners, largest |")
+    print("|---" * 5 + "|")
+    for label, errors in found.items():
+        ratios = [
+            (e.centre / s.centre, e.corners / s.corners) for e, s in zip(errors, sift, strict=True)
+        ]
+        mean, largest = np.mean(ratios, 0), np.max(ratios, 0)
+        row = f"{mean[0]:.3f} | {largest[0]:.3f} | {mean[1]:.3f} | {largest[1]:.3f}"
+        print(f"| {label} | {row} |")
+    for i, span in enumerate(SPANS):
+        parts = [
+            f"{label} {np.sqrt(np.nanmean([e.spans[i] ** 2 for e in errors])):.2f} px"
+            for label, errors in found.items()
+            if not np.isnan([e.spans[i] for e in errors]).all()
+        ]
+        if parts:
+            print(f"\nRoot mean square over the cases, {span} on: {', '.join(parts)}")
+
+
+def given_cases(folders: Sequence[Path], slices: Path | None) -> Iterator[tuple[str, Path]]:
+    """Yield name and folder of each case; folders that are made here go away after it."""
+    for folder in folders:
+        yield folder.name, folder
+    for case in CASES if slices else ():
+        with tempfile.TemporaryDirectory() as folder:
+            write_case(slices, Path(folder), case)
+            yield case.name, Path(folder)
+    if not folders and slices is None:
+        with tempfile.TemporaryDirectory() as folder:
+            write_phantom(folder, frames=16, size=1024, seed=3)
+            yield "phantom 1024 px", Path(folder)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cases", nargs="*", type=Path)
+    parser.add_argument("--slices", type=Path, help="folder of aligned slices")
+    parser.add_argument("--neighbours", type=int, nargs="*", default=[], help="try these as well")
     parser.add_argument("--transform", default="regularized_affine")
     arguments = parser.parse_args()
-    if arguments.cases:
-        compare(arguments.cases, arguments.transform)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        write_phantom(folder, frames=16, size=1024, seed=3)
-        compare([Path(folder)], arguments.transform)
-
-
-def compare(cases: Sequence[Path], transform: str) -> None:
-    """Print the table of several cases."""
-    cv2.setNumThreads(1)
-    head = f"{'case':14} {'estimator':10} {'k':>1} {'centre':>7} {'corner':>7} {'40 on':>7}"
-    print(head + f" {'s/pair':>8} {'failed':>6}")
-    for case in cases:
-        for estimator, k in WAYS:
-            centre, corner, drift, seconds, failed = measure(case, estimator, k, transform)
-            print(
-                f"{case.name:14} {estimator:10} {k} {centre:7.3f} {corner:7.3f} {drift:7.3f} "
-                f"{seconds:8.4f} {failed:6.0f}",
-                flush=True,
-            )
+    ways = [("sift", 1), ("blocks", 1), *(("blocks", k) for k in arguments.neighbours)]
+    cases = given_cases(arguments.cases, arguments.slices)
+    compare(cases, arguments.transform, [*ways, ("auto", 1)] if arguments.cases else ways)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Many sessions on one server while a registration goes on.
 
-Each session is what a browser is to the server: it fetches the page, opens the websocket, pulls the
-document, and then asks for another page or frame every few seconds. Nothing is drawn, so the
-figures are those of the server and of the way to it.
+Each session is what a browser is to the server: it fetches the page with an open stack, opens the
+websocket, pulls the document, says that it is drawn, and then goes to another page now and then.
+Nothing is drawn, so the figures are those of the server and of the way to it.
 
-    python benchmarks/load.py --sessions 20 --seconds 120
+On a busy machine wall times say little: `server_cpu_s_per_page` and `run_cpu_*` are processor time.
+
+    python benchmarks/load.py --sessions 20 --seconds 120 --think 15
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import psutil
@@ -30,15 +34,20 @@ from tornado.websocket import websocket_connect
 from fibsem_dash.phantom import write_phantom
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("data", "header", "range", "sift", "registration")
-THINK_S = 2.0
-"""Mean pause of a session between two pages."""
+PAGES = ("data", "header", "range", "sift", "registration", "quality", "stack")
+THINK_S = 15.0
+"""Mean pause of a session between two pages, s.
+
+People look at a picture or a table before they go on: TPC-W, the usual model of visitors of a
+site, takes 7 s for pages of a shop, which are read faster. 2 s is a crowd that only clicks.
+"""
 
 SILENCE_S = 0.5
 """A page counts as complete when the server sends nothing for so long; it is not counted."""
 
 
-def start_server(root: Path) -> tuple[subprocess.Popen[str], str]:
+def start_server(root: Path) -> tuple[subprocess.Popen[str], str, deque[str]]:
+    """Start a server; return it, its address and the last lines that it prints."""
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "components.server", "--port", "0"]
     process = subprocess.Popen(
@@ -49,17 +58,30 @@ def start_server(root: Path) -> tuple[subprocess.Popen[str], str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+    said: deque[str] = deque(maxlen=20)
     for line in process.stdout or ():
         if found := re.search(r"is at (http://[^/\s]+)", line):
-            threading.Thread(target=lambda: list(process.stdout or ()), daemon=True).start()
-            return process, found[1]
+            threading.Thread(target=listen, args=(process, said), daemon=True).start()
+            return process, found[1], said
     raise SystemExit("the server did not start")
 
 
-def register(root: Path, out: str) -> float:
-    """Run a registration in a process of its own; return its wall time, s."""
+def listen(process: subprocess.Popen[str], said: deque[str]) -> None:
+    """Keep the last lines that a process prints, until it ends."""
+    with process.stdout as stream:  # type: ignore[union-attr]
+        said.extend(stream)
+
+
+def processor_s(process: psutil.Process) -> float:
+    """Processor time of a process so far, s."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def register(root: Path, out: str) -> tuple[float, float]:
+    """Run a registration in a process of its own; return its wall and its processor time, s."""
     command = [sys.executable, "-m", "fibsem_dash", "register", str(root / "data" / "stack")]
-    started = time.monotonic()
+    started, before = time.monotonic(), os.times()
     subprocess.run(
         [*command, "--out", str(root / out), "--workers", "1"],
         cwd=ROOT,
@@ -67,18 +89,34 @@ def register(root: Path, out: str) -> float:
         capture_output=True,
         check=True,
     )
-    return time.monotonic() - started
+    wall, after = time.monotonic() - started, os.times()
+    used = after.children_user + after.children_system
+    return wall, used - before.children_user - before.children_system
+
+
+def wait_until_idle(process: psutil.Process, seconds: float = 60) -> None:
+    """Wait until a server has built its pages once and rests."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        before = processor_s(process)
+        time.sleep(2)
+        if before > 3 and processor_s(process) - before < 0.1:
+            return
 
 
 class Visitor(threading.Thread):
     """One session: opens the application, then goes from page to page."""
 
-    def __init__(self, address: str, number: int, stop: threading.Event) -> None:
+    def __init__(
+        self, address: str, number: int, stop: threading.Event, folder: str, think_s: float
+    ) -> None:
         super().__init__(daemon=True)
         self.address, self.number, self.stop = address, number, stop
+        self.folder, self.think_s = folder, think_s
         self.opened: list[float] = []
         self.answers: list[float] = []
         self.fault = ""
+        self.replies: dict[str, asyncio.Future[Any]] = {}
 
     def run(self) -> None:
         try:
@@ -89,7 +127,7 @@ class Visitor(threading.Thread):
     async def _visit(self) -> None:
         rng = np.random.default_rng(self.number)
         started = time.monotonic()
-        query = f"?page={PAGES[self.number % len(PAGES)]}"
+        query = self._query(0)
         page = await AsyncHTTPClient().fetch(f"{self.address}/{query}", request_timeout=120)
         token = re.search(r'"token":"([^"]+)"', page.body.decode())[1]
         request = HTTPRequest(
@@ -98,58 +136,82 @@ class Visitor(threading.Thread):
         self.socket = await websocket_connect(
             request, subprotocols=["bokeh", token], max_message_size=10**9
         )
-        await self._message()
-        await self._send("PULL-DOC-REQ", {})
-        content = (await self._reply())["content"]
-        self.opened.append(time.monotonic() - started)
+        self.last, self.greeted = time.monotonic(), asyncio.Event()
+        reading = asyncio.create_task(self._read())
+        visiting = asyncio.create_task(self._browse(started, rng))
+        both = (visiting, reading)
+        ended, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        self.socket.close()
+        for task in both:
+            task.cancel()
+        for task in ended:
+            task.result()
+
+    async def _browse(self, started: float, rng: np.random.Generator) -> None:
+        # The server greets first; what it gets before, it cannot read.
+        await self.greeted.wait()
+        content = await self._ask("PULL-DOC-REQ", {})
+        # What a browser says when it has drawn the page: timers of the session start with it.
+        ready = {"type": "event", "name": "document_ready", "values": {"type": "map"}}
+        event = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": ready}
+        await self._ask("PATCH-DOC", {"events": [event]})
+        self.opened.append(await self._silence() - started)
         bar = _id_of(content, "AddressBar")
         count = 0
         while not self.stop.is_set():
-            await asyncio.sleep(rng.exponential(THINK_S))
+            await self._pause(rng.exponential(self.think_s))
+            if self.stop.is_set():
+                return
             count += 1
-            query = f"?page={PAGES[(self.number + count) % len(PAGES)]}"
             started = time.monotonic()
             change = {"kind": "ModelChanged", "model": {"id": bar}, "attr": "popped"}
-            await self._send("PATCH-DOC", {"events": [change | {"new": [query, count]}]})
-            self.answers.append(await self._last_change() - started)
-        self.socket.close()
+            await self._ask(
+                "PATCH-DOC", {"events": [change | {"new": [self._query(count), count]}]}
+            )
+            self.answers.append(await self._silence() - started)
 
-    async def _send(self, kind: str, content: object) -> None:
-        self.request = f"{self.number}-{time.monotonic_ns()}"
-        header = {"msgid": self.request, "msgtype": kind}
-        for part in (header, {}, content):
+    def _query(self, count: int) -> str:
+        page = PAGES[(self.number + count) % len(PAGES)]
+        return "?" + urlencode({"page": page, "folder": self.folder, "frame": str(count % 4)})
+
+    async def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self.stop.is_set() and (left := end - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, 0.5))
+
+    async def _ask(self, kind: str, content: object) -> Any:
+        """Send a message and return the content of its reply."""
+        number = f"{self.number}-{time.monotonic_ns()}"
+        self.replies[number] = reply = asyncio.get_running_loop().create_future()
+        for part in ({"msgid": number, "msgtype": kind}, {}, content):
             await self.socket.write_message(json.dumps(part))
+        return await reply
 
-    async def _message(self) -> dict[str, Any]:
-        parts = []
-        for _ in range(3):
-            text = await self.socket.read_message()
-            if text is None:
-                raise ConnectionError("the server closed the connection")
-            parts.append(json.loads(text))
-        for _ in range(2 * parts[0].get("num_buffers", 0)):
-            await self.socket.read_message()
-        return {"header": parts[0], "content": parts[2]}
-
-    async def _reply(self) -> dict[str, Any]:
+    async def _read(self) -> None:
+        """Read all that the server sends, as a browser does, until the socket is closed."""
         while True:
-            message = await self._message()
-            if message["header"].get("reqid") == self.request:
-                return message
+            parts = []
+            for _ in range(3):
+                text = await self.socket.read_message()
+                if text is None:
+                    socket = self.socket
+                    raise ConnectionError(
+                        f"the server closed the connection: {socket.close_code} "
+                        f"{socket.close_reason} after {len(self.answers)} pages"
+                    )
+                parts.append(json.loads(text))
+            for _ in range(2 * parts[0].get("num_buffers", 0)):
+                await self.socket.read_message()
+            self.last = time.monotonic()
+            self.greeted.set()
+            if reply := self.replies.pop(parts[0].get("reqid"), None):
+                reply.set_result(parts[2])
 
-    async def _last_change(self) -> float:
-        """Return when the page was complete: the reply is here, and nothing follows for a while."""
-        await self._reply()
-        last = time.monotonic()
-        waiting = asyncio.ensure_future(self._message())
-        while (await asyncio.wait([waiting], timeout=SILENCE_S))[0]:
-            waiting.result()
-            last = time.monotonic()
-            waiting = asyncio.ensure_future(self._message())
-            if self.stop.is_set():
-                break
-        waiting.cancel()
-        return last
+    async def _silence(self) -> float:
+        """Return when the page was complete: nothing follows for a while."""
+        while not self.stop.is_set() and time.monotonic() - self.last < SILENCE_S:
+            await asyncio.sleep(0.05)
+        return self.last
 
 
 def _id_of(content: Any, name: str) -> str:
@@ -166,27 +228,35 @@ def _id_of(content: Any, name: str) -> str:
     raise LookupError(f"the page has no {name}")
 
 
-def measure(n_sessions: int, seconds: float, frames: int, size: int) -> dict[str, Any]:
+def measure(
+    n_sessions: int, seconds: float, frames: int, size: int, think_s: float = THINK_S
+) -> dict[str, Any]:
     """Measure the run alone, then the run with the sessions; return the figures."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name).resolve()
-        write_phantom(root / "data" / "stack", frames=frames, size=size)
-        server, address = start_server(root)
+        folder = write_phantom(root / "data" / "stack", frames=frames, size=size).folder
+        server, address, said = start_server(root)
         try:
-            time.sleep(8)
             process = psutil.Process(server.pid)
+            wait_until_idle(process)
             alone = register(root, "alone")
-            before = process.memory_info().rss
+            memory = process.memory_info().rss
             stop = threading.Event()
-            visitors = [Visitor(address, k, stop) for k in range(n_sessions)]
+            visitors = [Visitor(address, k, stop, str(folder), think_s) for k in range(n_sessions)]
+            spent, began = processor_s(process), time.monotonic()
             for visitor in visitors:
                 visitor.start()
                 time.sleep(0.2)
-            began = time.monotonic()
+            while not all(v.opened or v.fault for v in visitors):
+                time.sleep(0.2)
+            opening = processor_s(process) - spent
+            spent, before = processor_s(process), count_answers(visitors)
             shared = register(root, "shared")
             while time.monotonic() - began < seconds:
                 time.sleep(0.5)
-            after = process.memory_info().rss
+            pages = count_answers(visitors) - before
+            used, lasted = processor_s(process) - spent, time.monotonic() - began
+            memory = process.memory_info().rss - memory
             stop.set()
             for visitor in visitors:
                 visitor.join(60)
@@ -197,18 +267,29 @@ def measure(n_sessions: int, seconds: float, frames: int, size: int) -> dict[str
     opened = np.array([s for v in visitors for s in v.opened] or [np.nan])
     return {
         "sessions": n_sessions,
+        "think_s": think_s,
         "lost": [v.fault for v in visitors if v.fault or not v.opened],
+        "server_said": [line.strip() for line in said if "Failed sending" not in line],
         "answers": len(answers),
         "answer_median_s": round(float(np.median(answers)), 3),
         "answer_p95_s": round(float(np.quantile(answers, 0.95)), 3),
         "opened_median_s": round(float(np.median(opened)), 3),
         "opened_p95_s": round(float(np.quantile(opened, 0.95)), 3),
-        "run_alone_s": round(alone, 1),
-        "run_shared_s": round(shared, 1),
-        "memory_per_session_mb": round((after - before) / max(n_sessions, 1) / 1e6, 1),
+        "server_cpu_s_per_opening": round(opening / max(n_sessions, 1), 3),
+        "server_cpu_s_per_page": round(used / max(pages, 1), 3),
+        "server_cpu_percent": round(100 * used / lasted, 1),
+        "run_alone_s": round(alone[0], 1),
+        "run_shared_s": round(shared[0], 1),
+        "run_cpu_alone_s": round(alone[1], 1),
+        "run_cpu_shared_s": round(shared[1], 1),
+        "memory_per_session_mb": round(memory / max(n_sessions, 1) / 1e6, 1),
         "cores": os.cpu_count(),
         "load_average": [round(x, 1) for x in os.getloadavg()],
     }
+
+
+def count_answers(visitors: list[Visitor]) -> int:
+    return sum(len(visitor.answers) for visitor in visitors)
 
 
 def main() -> None:
@@ -217,8 +298,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--size", type=int, default=512)
-    arguments = parser.parse_args()
-    found = measure(arguments.sessions, arguments.seconds, arguments.frames, arguments.size)
+    parser.add_argument("--think", type=float, default=THINK_S, help="mean pause, s")
+    given = parser.parse_args()
+    found = measure(given.sessions, given.seconds, given.frames, given.size, given.think)
     print(json.dumps(found, indent=2))
 
 

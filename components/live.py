@@ -10,6 +10,7 @@ from typing import Any
 
 import panel as pn
 
+from components.locked import event_loop
 from components.work import LatestWork
 
 POOL = ThreadPoolExecutor(2, thread_name_prefix="page-live")
@@ -31,9 +32,8 @@ class LiveWork(LatestWork):
 
     def request(self, *arguments: Any) -> None:
         """Ask for the result for these arguments; a request that waits is replaced."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+        loop = event_loop()
+        if loop is None:
             self._run_now(*arguments)
             return
         self._waiting = arguments

@@ -1,4 +1,4 @@
-"""Changes that are made while a browser draws the page for the first time must not be lost."""
+"""The time in which a browser draws the page: changes must not be lost, timers must wait."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from functools import partial, wraps
 from typing import Any
 from weakref import WeakSet
 
+import panel as pn
 import panel.io.document as panel_document
+from panel.io.callbacks import PeriodicCallback
+
+from components.locked import in_session
 
 _fetched: WeakSet[Any] = WeakSet()
 """Documents that a browser has got whole."""
@@ -35,6 +39,37 @@ def keep_early_changes(document: Any) -> None:
         return result
 
     document.to_json = to_json
+
+
+def start_timers_when_loaded() -> None:
+    """Let timers begin when the browser has drawn the page.
+
+    Panel 1.9 cannot start them before, and tries again in each turn of the loop until then: one tab
+    that is being loaded kept a core of the server busy.
+    """
+    original = PeriodicCallback.start
+    if getattr(original, "waits_for_loading", False):
+        return
+
+    def start(self: PeriodicCallback) -> None:
+        if self._cb is not None or not in_session() or pn.state.loaded:
+            original(self)
+            return
+        document = pn.state.curdoc
+        self._updating = True
+        self.running = True
+        self._updating = False
+
+        def begin() -> None:
+            # It may have been stopped meanwhile.
+            if self.running and self._cb is None:
+                original(self)
+
+        # The page counts as loaded only after what waits for that.
+        pn.state.onload(lambda: document.add_next_tick_callback(begin))
+
+    start.waits_for_loading = True  # type: ignore[attr-defined]
+    PeriodicCallback.start = start
 
 
 def _replace_drain() -> None:

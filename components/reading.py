@@ -19,6 +19,7 @@ import param
 
 from components.activity import ACTIVITIES, Activity
 from components.config import ServerConfig
+from components.locked import event_loop
 from fibsem_dash.compute.executor import batches_of, describe_error
 from fibsem_dash.errors import AccessError
 from fibsem_dash.phantom import write_phantom
@@ -245,9 +246,7 @@ class HeaderReader(param.Parameterized):
         self._paths = None
         self.param.update(busy=True, error="")
         job = partial(self._work, self._generation, work)
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        if event_loop() is None:
             self._finish(self._generation, job())
             return
         begin = partial(self._begin, self._generation, job, pn.state.curdoc)

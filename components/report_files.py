@@ -7,7 +7,7 @@ ask any server, so a file that somebody put there reaches neither the dashboard 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from tornado.web import HTTPError, RequestHandler
@@ -70,6 +70,15 @@ def report_file(config: ServerConfig, name: str) -> Path:
     return path
 
 
+def is_plain(name: str) -> bool:
+    """Tell whether a path from the browser can only lie below a folder, on any system.
+
+    Others are not even looked up: on Windows, a share that somebody names would be asked.
+    """
+    path = PureWindowsPath(name)
+    return not ("\x00" in name or ".." in path.parts or path.anchor or "\\" in name)
+
+
 def _read(name: str) -> bytes:
     try:
         return report_file(server_config(), name).read_bytes()
@@ -82,7 +91,7 @@ class ReportPage(Guard, RequestHandler):
 
     async def get(self, name: str) -> None:
         """Answer with the file."""
-        if "\x00" in name or ".." in name.split("/"):
+        if not is_plain(name):
             raise HTTPError(404)
         content = await asyncio.to_thread(_read, name)
         self.set_header("Content-Type", "text/html; charset=utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +53,10 @@ class RunData:
         return np.flatnonzero(~used)
 
 
-def stamp_of(folder: str | os.PathLike[str]) -> tuple[object, ...]:
-    """Return what changes when a run folder does."""
+def stamp_of(folder: str | os.PathLike[str], files: Sequence[str] = FILES) -> tuple[object, ...]:
+    """Return what changes when some files of a run folder do; the folder comes first."""
     marks: list[object] = [str(folder)]
-    for name in FILES:
+    for name in files:
         try:
             found = os.stat(os.path.join(folder, name))
         except OSError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.command_line import quoted_command
 from components.config import ServerConfig
 from components.pages.sift_settings import settings_yaml
 from fibsem_dash.errors import FibsemDashError, ParameterError, RunError
@@ -290,7 +290,7 @@ def command_line(plan: RunPlan) -> str:
     else:
         # Names with commas, matrices: what a command line cannot say, a file can.
         parts += ["--config", str(write_settings(plan.settings, jobs_folder(plan.run_root)))]
-    return shlex.join([*parts, *_options(plan)])
+    return quoted_command([*parts, *_options(plan)])
 
 
 def python_code(plan: RunPlan) -> str:

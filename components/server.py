@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,10 @@ def login_options(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+LATE_MODULES = ("scipy.signal", "scipy.optimize")
+"""Slow to import, and needed only by what is measured on the pages."""
+
+
 def warm_up() -> None:
     """Import and build every page once, so that the first visitor does not wait for it.
 
@@ -149,6 +154,9 @@ def _warm_steps() -> Iterator[str]:
         except Exception:
             # The page itself will say so to whoever opens it.
             log.exception("page %s could not be built", entry.key)
+    for name in LATE_MODULES:
+        import_module(name)
+        yield name
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,7 +15,8 @@ from panel.util import edit_readonly
 from components.access import SAFELY
 from components.config import ServerConfig
 from components.keyboard import FRAME_STEPS, KEY_HELP, Keyboard
-from components.loading import keep_early_changes
+from components.loading import keep_early_changes, start_timers_when_loaded
+from components.locked import in_session
 from components.ordered import keep_order
 from components.pages import PAGES
 from components.pages.base import Page
@@ -145,12 +146,12 @@ class Shell:
         try:
             page = self.pages.get(key)
             if page is None:
-                self.content[:] = []
+                self._put(None)
                 yield
                 page = self.pages[key] = PAGES[self._keys.index(key)].load()(self.session)
                 yield
             self.hint.show(key, page.hint)
-            self.content[:] = [page.layout]
+            self._put(page.layout)
             yield
             for _ in page.assemble():
                 yield
@@ -159,7 +160,22 @@ class Shell:
         except Exception as error:
             log.exception("page %s failed", key)
             self.pages.pop(key, None)
-            self.content[:] = [failed_page(error)]
+            self._put(failed_page(error))
+
+    def _put(self, view: Any) -> None:
+        """Show a page's layout, or None, and hide those of other pages.
+
+        They stay in the document: a page that is left out of it must be made and sent anew when
+        somebody comes back to it, 0.5 s of the server's time in place of 0.01 s.
+        """
+        pages = [page.layout for page in self.pages.values()]
+        kept = [shown for shown in self.content if any(shown is layout for layout in pages)]
+        for layout in kept:
+            layout.visible = layout is view
+        if view is not None and not any(view is layout for layout in kept):
+            kept.append(view)
+        if [*map(id, kept)] != [*map(id, self.content)]:
+            self.content[:] = kept
 
     def _on_menu(self, event: Any) -> None:
         index = event.new[0] if isinstance(event.new, (tuple, list)) else event.new
@@ -214,12 +230,6 @@ def when_loaded(action: Callable[[], Any]) -> None:
         pn.state.onload(action)
     else:
         action()
-
-
-def in_session() -> bool:
-    """Tell whether a browser tab is being served, so that there is a next turn."""
-    document = pn.state.curdoc
-    return document is not None and document.session_context is not None
 
 
 def in_turns(steps: Iterator[None], wanted: Callable[[], bool]) -> None:
@@ -307,6 +317,7 @@ def build() -> Any:
         serve_styles_from_here(pn.state.curdoc)
         pn.state.on_session_destroyed(forget_views)
         keep_early_changes(pn.state.curdoc)
+        start_timers_when_loaded()
         keep_order()
     arguments = pn.state.session_args or {}
     search = "?" + urlencode({key: values[-1] for key, values in arguments.items() if values})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any
 import panel as pn
 import param
 
+from components.locked import event_loop
 from fibsem_dash.compute.executor import describe_error
 
 log = logging.getLogger(__name__)
@@ -53,9 +53,7 @@ class StreamWork(param.Parameterized):
         """Begin; what ran before is stopped."""
         self._generation += 1
         self.param.update(error="", done=0, total=total, busy=True)
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        if event_loop() is None:
             self._run(self._generation, make, None)
         else:
             POOL.submit(self._run, self._generation, make, pn.state.curdoc)

@@ -12,6 +12,7 @@ from typing import Any
 import panel as pn
 import param
 
+from components.locked import event_loop
 from fibsem_dash.compute.executor import describe_error
 
 log = logging.getLogger(__name__)
@@ -44,9 +45,8 @@ class LatestWork(param.Parameterized):
     def request(self, *arguments: Any) -> None:
         """Ask for the result for these arguments; older requests are stale from now on."""
         self._generation += 1
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+        loop = event_loop()
+        if loop is None:
             self._run_now(*arguments)
             return
         self.busy = True

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(
-    include=["fibsem_dash", "tifffile", "mrcfile", "yaml", "openpyxl", "csv", "zipfile"]
-):
+READERS = ["tifffile", "mrcfile", "yaml", "openpyxl", "csv", "zipfile", "zarr"]
+
+with atheris.instrument_imports(include=["fibsem_dash", *READERS]):
+    # Readers that are loaded when they are first needed would not be instrumented.
+    import zarr  # noqa: F401
+
     from fuzz.targets import TARGETS
 
 KEPT = Path(__file__).resolve().parents[1] / "tests" / "fuzz" / "corpus"
@@ -43,7 +46,7 @@ def main() -> None:
         f"-artifact_prefix={work}/",
         "-timeout=20",
         "-rss_limit_mb=4000",
-        "-max_len=20000",
+        "-max_len=30000",
         "-print_final_stats=1",
         *rest,
     ]

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import struct
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import tifffile
 import yaml
+from numcodecs import GZip
 
+from fibsem_dash.io.bdv import BdvStackWriter
 from fibsem_dash.io.dat import write_dat
 from fibsem_dash.io.mrc import MrcStackWriter
+from fibsem_dash.io.ome_zarr import OmeZarrStackWriter
 from fibsem_dash.io.tables import QUALITY_SHEET, write_csv, write_xlsx
 from fibsem_dash.settings import RunSettings, to_dict
+from fuzz.targets import pack_zarr
 
 KEPT = Path(__file__).resolve().parents[1] / "tests" / "fuzz" / "corpus"
 
 
 def main() -> None:
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else KEPT
-    for name in ("dat", "recipe", "tif", "mrc", "csv", "xlsx", "yaml", "h5"):
+    for name in ("dat", "recipe", "tif", "mrc", "csv", "xlsx", "yaml", "h5", "zarr"):
         (root / name).mkdir(parents=True, exist_ok=True)
     image = np.arange(24, dtype=np.int16).reshape(4, 6) * 100
     _frames(root / "dat", image)
@@ -30,6 +35,7 @@ def main() -> None:
     _stacks(root / "mrc")
     _tables(root)
     _hdf5(root / "h5")
+    _zarrs(root / "zarr")
     settings = to_dict(RunSettings())
     (root / "yaml" / "settings").write_text(yaml.safe_dump(settings, default_flow_style=None))
     (root / "yaml" / "gates").write_text("ncc.median: {min: 0.4}\nfailed_pairs: {max: 0}\n")
@@ -93,6 +99,33 @@ def _hdf5(folder: Path) -> None:
     with h5py.File(folder / "plain", "w", libver="latest") as file:
         file["t00000/s00/0/cells"] = np.zeros((2, 3, 4), np.int16)
         file["s00/resolutions"] = np.ones((1, 3))
+    writer = BdvStackWriter.create(folder / "written", (2, 3, 300), "int16", 8.0)
+    writer.write_slices(0, np.ones(writer.shape, np.int16))
+
+
+def _zarrs(folder: Path) -> None:
+    import zarr
+
+    with tempfile.TemporaryDirectory() as name:
+        for kind in ("uint8", "float32"):
+            path = Path(name) / kind
+            writer = OmeZarrStackWriter.create(path, (2, 3, 300), kind, 8.0)
+            writer.write_slices(0, np.ones(writer.shape, kind))
+            (folder / f"written_{kind}").write_bytes(pack_zarr(path))
+        for word, options in (("plain", {"compressors": None}), ("gzip", {"compressors": GZip()})):
+            path = Path(name) / word
+            axes = [{"name": n, "type": "space", "unit": "nanometer"} for n in "zyx"]
+            scale = [{"type": "scale", "scale": [8.0, 4.0, 4.0]}]
+            datasets = [{"path": "0", "coordinateTransformations": scale}]
+            image = {"version": "0.4", "axes": axes, "datasets": datasets}
+            group = zarr.create_group(path, zarr_format=2, attributes={"multiscales": [image]})
+            separator = {"name": "v2", "separator": "/"}
+            array = group.create_array(
+                "0", shape=(2, 3, 4), dtype="uint16", chunks=(1, 3, 4),
+                chunk_key_encoding=separator, **options,
+            )  # fmt: skip
+            array[...] = 7
+            (folder / f"version_04_{word}").write_bytes(pack_zarr(path))
 
 
 if __name__ == "__main__":

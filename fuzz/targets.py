@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from fibsem_dash.io import open_frame, open_stack
 from fibsem_dash.io.describe import describe, render_description
 from fibsem_dash.io.mrc import MrcStack
 from fibsem_dash.io.recipe import decode_recipe
+from fibsem_dash.io.stack import PartReader
 from fibsem_dash.io.tables import csv_text, read_csv, read_quality
 from fibsem_dash.quality.gates import read_gates
 from fibsem_dash.settings import from_dict, to_dict
@@ -126,10 +129,58 @@ def yaml(data: bytes) -> None:
     _refused_or_not(lambda: read_gates(path))
 
 
+def _all_levels(path: Path) -> None:
+    """Read a stack slice by slice and level by level, as the Stack page does."""
+    with open_stack(path) as stack:
+        assert len(stack.voxel_size_nm) == 3
+        if np.prod(stack.shape, dtype=object) <= LARGEST_PIXELS:
+            assert stack[len(stack) - 1].shape == stack.shape[1:]
+            assert stack[0].dtype == stack.dtype
+        assert isinstance(stack, PartReader)
+        for number, (shape, _factors, _chunk) in enumerate(stack.part_levels):
+            z, y, x = (slice(n // 2, min(n // 2 + 4, n)) for n in shape)
+            part = stack.read_part(z, y, x, number)
+            assert part.shape == tuple(s.stop - s.start for s in (z, y, x))
+
+
 def h5(data: bytes) -> None:
-    """A BigDataViewer file."""
+    """A BigDataViewer file, all levels."""
     path = _file(data, ".h5")
-    _refused_or_not(lambda: _stack(path))
+    _refused_or_not(lambda: _all_levels(path))
+
+
+ZARR_FILE = b"\n=====>"
+"""What separates the files of a Zarr folder in a case; the rest of its line is the name."""
+
+ZARR_NAMES = re.compile(
+    r"([012]/)?(zarr\.json|\.zattrs|\.zgroup|\.zarray|(c/)?[012]([./][012]){2})"
+)
+"""Names that a case may give its files: no other path is written."""
+
+
+def pack_zarr(folder: Path) -> bytes:
+    """Put the files of a small Zarr folder into one case."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in files]
+    assert all(ZARR_NAMES.fullmatch(name) for name in names), names
+    parts = zip(names, files, strict=True)
+    return b"".join(ZARR_FILE + n.encode() + b"\n" + f.read_bytes() for n, f in parts)
+
+
+def zarr(data: bytes) -> None:
+    """An OME-Zarr folder: metadata of the group and of the arrays, and a few chunks."""
+    path = _FOLDER / f"case-{os.getpid()}.zarr"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    for part in data.split(ZARR_FILE)[1:20]:
+        name, _, content = part.partition(b"\n")
+        text = name.decode("ascii", "replace")
+        if ZARR_NAMES.fullmatch(text):
+            file = path / text
+            with contextlib.suppress(OSError):  # a name may be a file and a folder
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+    _refused_or_not(lambda: _all_levels(path))
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -141,4 +192,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "xlsx": xlsx,
     "yaml": yaml,
     "h5": h5,
+    "zarr": zarr,
 }

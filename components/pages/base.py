@@ -84,6 +84,11 @@ class Page(pn.viewable.Viewer):  # type: ignore[misc]
             pass
         return self.layout
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        from components.notebook import page_bundle
+
+        return page_bundle(self, include, exclude)
+
 
 def card(title: str, *objects: Any, collapsed: bool = False, **options: Any) -> pmui.Card:
     """Return a group of controls under a title; one that is closed is filled when it is opened."""

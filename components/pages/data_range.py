@@ -11,7 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.events import Tap
 
-from components.locked import when_locked
+from components.locked import event_loop, when_locked
 from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
 from components.pages.range_detector import DetectorChoice
 from components.pages.range_model import (
@@ -304,9 +304,8 @@ SIFT works on 8-bit images. This page chooses which grey levels become black (0)
         self.preview.set_limits(low, high)
         if self._timer is not None:
             self._timer.cancel()
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+        loop = event_loop()
+        if loop is None:
             self._take_limits(low, high)
             return
         take = partial(self._take_limits, low, high)

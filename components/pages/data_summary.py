@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from components.command_line import quoted_command
 from components.plots.telemetry import CURVES
 from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.listing import FolderSummary, format_time, telemetry
@@ -33,7 +33,7 @@ def folder_code(folder: str, pattern: str) -> tuple[str, str]:
         "frames = dataset.inspect()"
     )
     parts = ["fibsem-dash", "register", folder, "--out", f"{name}_run"]
-    return python, shlex.join([*parts, *(["--pattern", pattern] if pattern else [])])
+    return python, quoted_command([*parts, *(["--pattern", pattern] if pattern else [])])
 
 
 def progress_line(name: str, done: int, total: int, rate: float, left_s: float) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
+from components.command_line import quoted_command
 from components.pages.header_analysis import Scope
 
 
@@ -31,7 +31,7 @@ def _arguments(scope: Scope, box: bool = True, **options: Any) -> str:
 def _command(name: str, scope: Scope, *options: str, files: tuple[str, ...] = ()) -> str:
     box = [str(edge) for edge in _box(scope)]
     parts = ["fibsem-dash", name, str(scope.frame.path), *files, "--detector", scope.detector]
-    return shlex.join([*parts, *(["--box", *box] if any(_box(scope)) else []), *options])
+    return quoted_command([*parts, *(["--box", *box] if any(_box(scope)) else []), *options])
 
 
 def snr_code(scope: Scope, method: str, detrend: bool) -> tuple[str, str]:
@@ -77,7 +77,7 @@ def flatten_code(scope: Scope, degree: int, bins: int, ignore_y: bool) -> tuple[
     named = ", ".join(f"{name}={value!r}" for name, value in options.items())
     call = f"correction = frame.fit_background({scope.detector!r}, {named})"
     path = str(scope.frame.path)
-    command = shlex.join(["fibsem-dash", "flatten", path, "--out", "flatten.npz", *parts])
+    command = quoted_command(["fibsem-dash", "flatten", path, "--out", "flatten.npz", *parts])
     return _python(scope, call), command
 
 
@@ -86,10 +86,10 @@ def snapshot_code(path: str) -> tuple[str, str]:
     python = (
         f"from fibsem_dash.frame import FIBSEMFrame\nFIBSEMFrame({path!r}).snapshot('snapshot.png')"
     )
-    return python, shlex.join(["fibsem-dash", "snapshot", path, "--out", "snapshot.png"])
+    return python, quoted_command(["fibsem-dash", "snapshot", path, "--out", "snapshot.png"])
 
 
 def header_code(path: str) -> tuple[str, str]:
     """Return Python and command line of the header."""
     python = f"from fibsem_dash.frame import FIBSEMFrame\nheader = FIBSEMFrame({path!r}).header"
-    return python, shlex.join(["fibsem-dash", "info", path])
+    return python, quoted_command(["fibsem-dash", "info", path])

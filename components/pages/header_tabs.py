@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,6 +11,7 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import param
+from param.parameterized import ParameterizedABC
 
 from components.pages import header_code
 from components.pages.header_analysis import Scope, fsc_of_frames, fsc_of_rows
@@ -41,7 +43,7 @@ class Outcome:
     scope: Scope
 
 
-class AnalysisTab(pn.viewable.Viewer):  # type: ignore[misc]
+class AnalysisTab(pn.viewable.Viewer, ParameterizedABC):  # type: ignore[misc]
     """One analysis: computed only while its tab is shown, in the background.
 
     Subclasses say what to compute and how to draw it.
@@ -76,21 +78,21 @@ class AnalysisTab(pn.viewable.Viewer):  # type: ignore[misc]
         """Return the fields above the plot."""
         return []
 
+    @abstractmethod
     def compute(self, scope: Scope, **settings: Any) -> Any:
         """Compute the result; runs in the background."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, outcome: Outcome) -> Any:
         """Return the figure of a result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def summary(self, outcome: Outcome) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
         """Return the numbers below the figure, and sentences about them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def code(self, scope: Scope, **settings: Any) -> tuple[str, str]:
         """Return the Python lines and the command line that give the same result."""
-        raise NotImplementedError
 
     def _shown_code(self) -> tuple[str, str]:
         settings = {name: getattr(self, name) for name in self.settings()}

@@ -102,6 +102,15 @@ def pairs_frame(loaded: RunData, edits: RunEdits) -> pd.DataFrame:
     return whole
 
 
+def empty_rows() -> pd.DataFrame:
+    """Return the table of no pairs, with columns of the right kinds."""
+    text = dict.fromkeys(("Pair", "Status", "Decision"), pd.Series(dtype=object))
+    numbers = dict.fromkeys(("Error (px)", "Inliers", "Matches"), pd.Series(dtype=float))
+    more = dict.fromkeys(("File", "Reason"), pd.Series(dtype=object))
+    places = dict.fromkeys(("first", "second", "rank"), pd.Series(dtype="int64"))
+    return pd.DataFrame(text | numbers | more | places)
+
+
 def chosen_rows(table: pd.DataFrame, status: str, order: str) -> pd.DataFrame:
     """Return the rows of a status in an order."""
     if status == "problems":

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
+from components.command_line import quoted_command
 from components.config import ServerConfig
 from components.locked import when_locked
 from components.pages.base import CONTROL_WIDTH
+from components.pages.run_tab import RunTab
 from components.plots.run_reports import (
     ReportFigures,
     ReportGroup,
@@ -27,11 +27,8 @@ from components.plots.run_reports import (
 )
 from components.run_data import stamp_of
 from components.session import Session
-from components.shell import when_loaded
 from components.widgets.facts import Facts
 from components.widgets.figure_tools import CopyAsCode, table_download
-from components.widgets.state_view import StateView
-from components.work import LatestWork
 from fibsem_dash.errors import FibsemDashError, RunError
 from fibsem_dash.io.tables import read_csv
 from fibsem_dash.quality import telemetry_reports as reports
@@ -40,6 +37,9 @@ from fibsem_dash.settings import RunSettings, from_dict
 
 NOT_RECORDED = "The headers of these frames do not record it."
 NOT_YET = "The run has not come to it yet."
+
+TABLES = ("frames.csv", "pairs.csv", "transforms.csv")
+"""Tables of a run folder that are drawn."""
 
 CODE = {
     "Milling": "mill_rate(frames)",
@@ -53,10 +53,18 @@ CODE = {
 
 @dataclass(frozen=True, eq=False)
 class RunReports:
-    """All reports of a run, by the titles in `CODE`; those are missing that it has not come to."""
+    """All reports of a run.
 
-    folder: str
+    Attributes
+    ----------
+    groups : dict
+        By the titles in `CODE`; those are missing that the run has not come to.
+    rests_on : tuple
+        What they were made from; the same for the same reports.
+    """
+
     groups: dict[str, ReportGroup]
+    rests_on: tuple[object, ...] = ()
 
 
 def read_reports(config: ServerConfig, folder: str) -> RunReports:
@@ -72,6 +80,7 @@ def read_reports(config: ServerConfig, folder: str) -> RunReports:
         When its tables are not what a run writes.
     """
     store = RunStore(config.confine(folder))
+    stamp = stamp_of(store.folder, TABLES)
     record = store.read()
     frames = _table(store, "frames.csv")
     if frames is None or "frame" not in frames:
@@ -95,7 +104,7 @@ def read_reports(config: ServerConfig, folder: str) -> RunReports:
     if pairs is not None and transforms is not None and "frame" in pairs and len(transforms):
         told = reports.transformation_report(pairs, transforms)
         groups["Transformations"] = transformation_group(told)
-    return RunReports(folder, groups)
+    return RunReports(groups, (stamp, measured.thr_min, measured.thr_max))
 
 
 def _table(store: RunStore, name: str) -> pd.DataFrame | None:
@@ -103,7 +112,7 @@ def _table(store: RunStore, name: str) -> pd.DataFrame | None:
     return read_csv(path) if path.exists() else None
 
 
-class ReportsView(pn.viewable.Viewer):  # type: ignore[misc]
+class ReportsView(RunTab):
     """The reports of the open run, one tab each; figures are made when a tab is first shown.
 
     Parameters
@@ -112,77 +121,56 @@ class ReportsView(pn.viewable.Viewer):  # type: ignore[misc]
         Its run folder is shown, its frame is the line in the curves.
     """
 
+    files: ClassVar[tuple[str, ...]] = ("run.json", *TABLES)
+    empty: ClassVar[str] = (
+        "Open a run: what its headers and transforms tell appears here once the grey levels "
+        "of its frames are measured."
+    )
+    loaded: RunReports | None
+
     def __init__(self, session: Session, **values: Any) -> None:
-        super().__init__(**values)
-        self.session = session
-        self.active = False
-        self.loaded: RunReports | None = None
+        super().__init__(session, **values)
         self.figures: dict[str, ReportFigures] = {}
-        self._asked: tuple[object, ...] = ()
-        self.work = LatestWork(lambda folder: read_reports(session.config, folder))
         self.parts = {title: _Part(self._table_of(title), self._name_of(title)) for title in CODE}
         self.tabs = pmui.Tabs(
             *((title, part.layout) for title, part in self.parts.items()),
             sizing_mode="stretch_both",
         )
         code = CopyAsCode(self.python, self.command)
-        self.state = StateView(
-            pn.Column(code, self.tabs, sizing_mode="stretch_both", margin=0),
-            self.work,
-            "Open a run: what its headers and transforms tell appears here once the grey levels "
-            "of its frames are measured.",
-        )
-        self._layout = pn.Column(self.state, sizing_mode="stretch_both", margin=0)
-        self.work.param.watch(lambda *_e: self._on_loaded(), "done_count")
+        self.assemble(pn.Column(code, self.tabs, sizing_mode="stretch_both", margin=0))
         self.tabs.param.watch(lambda *_e: when_locked(self._draw), "active")
-        session.param.watch(lambda *_e: self.refresh(), "run_folder")
         session.param.watch(lambda event: self._move_cursor(event.new), "frame")
-
-    def on_enter(self) -> None:
-        """Read the run, unless it is shown as it is on disk."""
-        self.active = True
-        when_loaded(self.refresh)
-
-    def on_leave(self) -> None:
-        """Look no longer."""
-        self.active = False
-
-    def on_key(self, key: str) -> None:
-        """Leave all keys to the page."""
 
     def poll(self) -> None:
         """Follow a run that goes on."""
-        if self.active and not self.work.busy:
+        if self.active and not self.load.busy:
             self.refresh()
 
-    def refresh(self) -> None:
-        """Read the run of the session again if it is another one, or has changed."""
-        folder = self.session.run_folder
-        if not folder:
-            self.loaded, self._asked = None, ()
-            self.state.has_content = False
-            return
-        path = os.path.join(folder, "transforms.csv")
-        try:
-            found = os.stat(path)
-            stamp = (*stamp_of(folder), found.st_size, found.st_mtime_ns)
-        except OSError:
-            stamp = (*stamp_of(folder), None)
-        # The record changes with every stage; only the tables are drawn.
-        stamp = (stamp[0], *stamp[2:])
-        if self.active and stamp != self._asked:
-            self._asked = stamp
-            self.work.request(folder)
+    def read(self, folder: str) -> RunReports:
+        """Read the tables of the run."""
+        return read_reports(self.session.config, folder)
+
+    def show(self, found: RunReports) -> None:
+        """Draw the open tab again if its tables are other ones."""
+        before, self.loaded = self.loaded, found
+        if before is None:
+            self._choose_tab(found)
+        if before is None or before.rests_on != found.rests_on:
+            self.figures.clear()
+            self._draw()
+
+    def _choose_tab(self, found: RunReports) -> None:
+        """Leave a tab on which another run would show nothing."""
+        recorded = [
+            title for title in CODE if title in found.groups and found.groups[title].recorded
+        ]
+        if recorded and self.shown not in recorded:
+            self.tabs.active = tuple(CODE).index(recorded[0])
 
     @property
     def shown(self) -> str:
         """Title of the open tab."""
         return tuple(CODE)[self.tabs.active]
-
-    def _on_loaded(self) -> None:
-        self.loaded = self.work.result
-        self.figures.clear()
-        self._draw()
 
     def _draw(self) -> None:
         title = self.shown
@@ -196,7 +184,7 @@ class ReportsView(pn.viewable.Viewer):  # type: ignore[misc]
             part.tell(NOT_RECORDED)
         else:
             figures = ReportFigures(
-                group, f"{self._name} {title}", self.session.frame, self._on_frame
+                group, f"{self.run_name} {title}", self.session.frame, self._on_frame
             )
             self.figures[title] = figures
             part.show(figures, group)
@@ -208,12 +196,8 @@ class ReportsView(pn.viewable.Viewer):  # type: ignore[misc]
         for figures in self.figures.values():
             figures.move_cursor(frame)
 
-    @property
-    def _name(self) -> str:
-        return Path(self.session.run_folder).name or "run"
-
     def _name_of(self, title: str) -> Callable[[], str]:
-        return lambda: f"{self._name} {title}"
+        return lambda: f"{self.run_name} {title}"
 
     def _table_of(self, title: str) -> Callable[[], pd.DataFrame]:
         def table() -> pd.DataFrame:
@@ -243,10 +227,7 @@ class ReportsView(pn.viewable.Viewer):  # type: ignore[misc]
 
     def command(self) -> str:
         """Return the command line that writes all reports into one file."""
-        return shlex.join(["fibsem-dash", "report", self.session.run_folder])
-
-    def __panel__(self) -> Any:
-        return self._layout
+        return quoted_command(["fibsem-dash", "report", self.session.run_folder])
 
 
 class _Part:
@@ -255,7 +236,7 @@ class _Part:
     def __init__(self, table: Callable[[], pd.DataFrame], name: Callable[[], str]) -> None:
         self.note = pmui.Typography("", sx={"opacity": 0.75}, margin=30, visible=False)
         self.facts = Facts(width=CONTROL_WIDTH - 20, sizing_mode="fixed", margin=(6, 8))
-        self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_width", margin=0)
+        self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_both", margin=0)
         save = table_download(name, table, "Table")
         side = pn.Column(self.facts, save, width=CONTROL_WIDTH, margin=0)
         self.content = pn.Row(
@@ -271,6 +252,6 @@ class _Part:
     def show(self, figures: ReportFigures, group: ReportGroup) -> None:
         """Show figures and facts."""
         self.facts.show(group.facts)
-        self.pane.object = figures.grid
+        self.pane.param.update(object=figures.grid, min_height=figures.min_height)
         self.note.visible = False
         self.content.visible = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,16 @@ import psutil
 from components.jobs import job_registry
 from components.pages.base import CONTROL_WIDTH, card
 from components.pages.sift_settings import settings_from_yaml, settings_yaml
+from components.run_estimate import estimate
 from components.run_plan import (
     RunPlan,
     check_plan,
     check_space,
     command_line,
-    order_note,
     python_code,
     suggest_name,
 )
+from components.run_presets import ESTIMATOR_WORDS, PRESETS, STAGES, USED_BY
 from components.session import Session
 from components.widgets.elapsed import Elapsed
 from components.widgets.facts import Facts, PlainText
@@ -34,88 +34,11 @@ from components.widgets.stage_card import StageCard
 from components.work import LatestWork
 from fibsem_dash.compute.executor import describe_error, usable_cores
 from fibsem_dash.errors import FibsemDashError
-from fibsem_dash.registration.forecast import Forecast, forecast
 from fibsem_dash.registration.run_store import RunStore
 from fibsem_dash.settings import RunSettings, from_dict, update
 from fibsem_dash.units import format_bytes, format_duration
 
-STAGES = (
-    ("input", "Input", "Which frames take part, and the size of their pixels"),
-    ("data_range", "Data range", "Grey levels that the 8-bit images for SIFT span"),
-    ("sift", "Key points", "How many points are found in a frame, and how certain they are"),
-    ("matching", "Matching", "Which key points of neighbouring frames are taken for the same"),
-    ("estimation", "Block pairs", "How many following frames each frame is compared with"),
-    ("blocks", "Blocks", "Size, spacing and reach of the blocks whose displacements are measured"),
-    ("solver", "Pair transforms", "Model of the motion between two frames and how it is fitted"),
-    ("chain", "Chain", "Which slow drifts are taken out of the positions of all frames"),
-    ("output", "Output", "Canvas, interpolation, type and corrections of the voxels"),
-    ("quality", "Quality", "Which measures of the result are taken, and where"),
-)
-"""Group, title and line of each card, in the order of the stages."""
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "Defaults": {},
-    "Quick look: few key points, shifts only": {
-        "sift.kp_max_num": 2000, "solver.transform": "shift", "output.order": 0,
-    },
-    "Fast: blocks, key points where they fail": {"estimation.estimator": "auto"},
-    "Noisy images": {"sift.sigma": 2.4, "sift.contrast_threshold": 0.03},
-    "Low contrast": {"sift.contrast_threshold": 0.015, "sift.n_octave_layers": 4},
-    "All formats and measures": {
-        "output.formats": "mrc,zarr,h5,tif", "quality.metrics": "NSAD,NCC,NMI,FSC",
-    },
-    "As older reports": {
-        "solver.solver": "LinReg", "solver.sampling": "legacy", "matching.matcher": "flann",
-        "matching.grow_ratio": 0.0, "data_range.method": "reference",
-        "chain.shift_refit": "first_order", "output.pad_mode": "forward",
-        "quality.reference": True,
-    },
-}  # fmt: skip
-"""Starting points by name, as changes of the defaults."""
-
-USED_BY = {
-    "sift": ("sift", "auto"), "matching": ("sift", "auto"),
-    "estimation": ("blocks", "auto"), "blocks": ("blocks", "auto"),
-}  # fmt: skip
-"""Estimators that use a group; the other groups are always used."""
-
-ESTIMATOR_WORDS = {
-    "sift": "Key points: finds large rotations and steps too.",
-    "blocks": "Blocks: correlates small blocks of neighbours; several times faster.",
-    "auto": "Blocks, and key points for the pairs where blocks fail.",
-}
-"""What each way of finding the transforms of pairs is good for."""
-
 HERE, ELSEWHERE = "This machine", "Scheduler"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a run will take, and remarks.
-
-    Attributes
-    ----------
-    told : Forecast
-        Time, memory and disk.
-    note : str
-        What else a user should know; empty for nothing.
-    """
-
-    told: Forecast
-    note: str = ""
-
-
-def estimate(plan: RunPlan) -> Estimate:
-    """Check a plan, time a pair, and tell what the run will take; for a thread.
-
-    Raises
-    ------
-    FibsemDashError
-        When it cannot run.
-    """
-    check_plan(plan)
-    told = forecast(plan.used, plan.settings, plan.workers, plan.run_folder)
-    return Estimate(told, order_note(plan))
 
 
 class RunForm:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import shlex
 from typing import Any, ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
 
+from components.command_line import quoted_command
 from components.locked import when_locked
 from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
 from components.pages.stack_box import StackBox
@@ -313,4 +313,4 @@ Three planes through one stack: XY, XZ below it, YZ beside it, all with true pro
             f"    xy, xz, yz = (read_plane(stack, axis, k).image\n"
             f"                  for axis, k in (('z', {z}), ('y', {y}), ('x', {x})))"
         )
-        return python, shlex.join(["fibsem-dash", "info", path])
+        return python, quoted_command(["fibsem-dash", "info", path])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
+from components.command_line import quoted_command
 from components.pages import PAGES
 from components.pages.stack_box import NO_BOX, StackBox
 from components.plots.export import safe_name
@@ -175,7 +175,7 @@ class StackEvaluation(pn.viewable.Viewer):  # type: ignore[misc]
             f"invert={bool(self.inverted.value)})"
         )
         target = Path(f"{volume.path.stem}_RegistrationQuality.csv")
-        return python, shlex.join(["fibsem-dash", "evaluate", *self.arguments(target)])
+        return python, quoted_command(["fibsem-dash", "evaluate", *self.arguments(target)])
 
     def __panel__(self) -> Any:
         return self._layout

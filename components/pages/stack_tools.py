@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
+from components.command_line import quoted_command
 from components.pages.stack_box import StackBox
 from components.pages.stack_jobs import STACKS, free_name, make_folder
 from components.plots.export import safe_name
@@ -312,7 +312,7 @@ class StackTools(pn.viewable.Viewer):  # type: ignore[misc]
             f"change = {change!r}\n"
             f"convert_stack({sources!r}, {str(target)!r}, change)"
         )
-        return python, shlex.join(["fibsem-dash", "convert", *arguments])
+        return python, quoted_command(["fibsem-dash", "convert", *arguments])
 
     def __panel__(self) -> Any:
         return self._layout

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
+from components.command_line import quoted_command
 from components.jobs import job_registry
 from components.live import LiveWork
-from components.locked import when_locked
+from components.locked import in_session, when_locked
 from components.pages.base import CONTROL_WIDTH, card
+from components.pages.run_tab import RunTab
 from components.pages.sift_results import STYLE
 from components.pages.trend_numbers import numbers_html, trend_numbers
 from components.rerun import Rerun, plan_rerun, source_of
-from components.run_data import RunData, load_run, stamp_of
+from components.run_data import RunData, load_run
 from components.session import Session
-from components.shell import in_session, when_loaded
 from components.widgets.chain_controls import ChainControls
 from components.widgets.crosshair import CrossHair
-from components.widgets.elapsed import Elapsed
 from components.widgets.figure_tools import CopyAsCode, table_download
 from components.widgets.plane_view import PlaneView
 from components.widgets.rerun_bar import RerunBar
 from components.widgets.settings_form import WIDTH
-from components.widgets.state_view import StateView
 from components.widgets.trend_plots import TrendPlots
-from components.work import LatestWork
 from fibsem_dash.registration.preview import Previewer
 from fibsem_dash.registration.trend import Trend, compute_trend
 from fibsem_dash.settings import ChainSettings, RunSettings, to_dict
@@ -40,7 +36,7 @@ REST_MS = 200
 """So long a control rests before the planes are made."""
 
 
-class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
+class TrendView(RunTab):
     """The curves of the open run, the controls of its fits, and two planes of the result.
 
     Parameters
@@ -49,15 +45,17 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
         Its run folder is shown, its frame is the line in the curves.
     """
 
+    empty: ClassVar[str] = (
+        "Open a run: its curves appear here once the grey levels of its frames are measured."
+    )
+    loaded: RunData | None
+    rerun: RerunBar
+
     def __init__(self, session: Session, **values: Any) -> None:
-        super().__init__(**values)
-        self.session = session
-        self.active = False
-        self.loaded: RunData | None = None
+        rerun = RerunBar("Write with these settings", plan_rerun, self._plan_arguments)
+        super().__init__(session, rerun, **values)
         self.viewer: Previewer | None = None
         self._timer: Any = None
-        self._asked: tuple[object, ...] = ()
-        self.load = LatestWork(self._read)
         self.live = LiveWork(compute_trend)
         self.plots = TrendPlots(session)
         self.controls = ChainControls(self._on_settings)
@@ -71,8 +69,7 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
             pmui.IntSlider(label=label, value=0, start=0, end=1, width=WIDTH, margin=(4, 12))
             for label in ("YZ plane at column x (px)", "XZ plane at row y (px)")
         )
-        self.write = RerunBar("Write with these settings", plan_rerun, self._plan_arguments)
-        self._build()
+        self.assemble(self._content(rerun))
         self._watch()
 
     @property
@@ -82,24 +79,24 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
         return trend
 
     def _watch(self) -> None:
-        self.session.param.watch(lambda *_e: self.refresh(), "run_folder")
         self.session.param.watch(lambda *_e: self._mark_slice(), "frame")
-        self.load.param.watch(lambda *_e: self._on_loaded(), "done_count")
         self.live.param.watch(lambda *_e: self._on_trend(), "done_count")
         self.when.param.watch(lambda *_e: self.draw_planes(), "value")
         self.cross.param.watch(self._on_place, "place")
         self.column.param.watch(self._on_sliders, "value_throttled")
         self.row.param.watch(self._on_sliders, "value_throttled")
-        self.write.param.watch(lambda *_e: self.refresh(), "finished")
 
-    def _build(self) -> None:
-        table = table_download(lambda: f"{self._name} trend", self.table, "Table", width=110)
+    def _content(self, rerun: RerunBar) -> Any:
+        table = table_download(lambda: f"{self.run_name} trend", self.table, "Table", width=110)
         code = CopyAsCode(self.python, self.command)
         cards = pn.Column(
             self.controls,
             card("Numbers", self.numbers, pn.Row(table, code, margin=0)),
-            card("Planes", self.when, self.row, self.column),
-            card("Result", self.write),
+            card("Planes", self.when, self.row, self.column, pmui.Typography(
+                "A click on the picture of the frame moves both planes.", variant="caption",
+                margin=(0, 12), sx={"opacity": 0.75},
+            )),
+            card("Result", rerun),
             width=CONTROL_WIDTH, scroll="y-auto", sizing_mode="stretch_height",
         )  # fmt: skip
         cross = pn.Column(
@@ -111,37 +108,17 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
         ]
         pictures = pn.Column(
             pn.Column(
-                self.plots, sizing_mode="stretch_both", styles={"flex": "3 1 0"}, min_height=450
+                self.plots, sizing_mode="stretch_both", styles={"flex": "3 1 0"}, min_height=485
             ),
             pn.Row(cross, *planes, sizing_mode="stretch_both", styles={"flex": "2 1 0"},
                    min_height=240),
             sizing_mode="stretch_both", scroll="y-auto",
         )  # fmt: skip
-        self.state = StateView(
-            pn.Row(cards, pictures, sizing_mode="stretch_both"),
-            self.load,
-            "Open a run: its curves appear here once the grey levels of its frames are measured.",
-        )
-        self._layout = pn.Column(Elapsed(self.load), self.state, sizing_mode="stretch_both")
-
-    # Shown and hidden
-
-    def on_enter(self) -> None:
-        """Read the run, unless it is shown as it is on disk."""
-        self.active = True
-        # What changes while the browser still builds the page may be lost there.
-        when_loaded(self._enter)
-
-    def _enter(self) -> None:
-        self.refresh()
-        if self.session.run_folder:
-            self.write.adopt(self.session.run_folder)
-        self.write.follow()
+        return pn.Row(cards, pictures, sizing_mode="stretch_both")
 
     def on_leave(self) -> None:
         """Stop what nobody looks at."""
-        self.active = False
-        self.write.pause()
+        super().on_leave()
         for plane in self.planes.values():
             plane.work.stop()
 
@@ -157,50 +134,34 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
         """Show the planes before the registration, or after it."""
         self.when.value = "after" if self.when.value == "before" else "before"
 
-    def refresh(self) -> None:
-        """Read the run of the session again if it is another one, or has changed."""
-        folder = self.session.run_folder
-        if not folder:
-            self.loaded, self._asked = None, ()
-            self.state.has_content = False
-            return
-        stamp = stamp_of(folder)
-        if self.active and stamp != self._asked:
-            self._asked = stamp
-            self.load.request(folder)
-
     # The run and its curves
 
-    def _read(self, folder: str) -> tuple[RunData, Previewer | None]:
+    def read(self, folder: str) -> tuple[RunData, Previewer | None]:
+        """Read the run, and make ready what cuts planes through it."""
         found = load_run(self.session.config, folder)
         return found, Previewer.of_run(found.run) if len(found.data) else None
 
-    def _on_loaded(self) -> None:
-        found: RunData
-        found, self.viewer = self.load.result
-        other = self.loaded is None or self.loaded.run.store.folder != found.run.store.folder
-        self.loaded = found
-        chain = found.run.settings.chain
-        if other or chain != self.controls.of_run:
-            self.controls.start(chain, len(found.data))
-        self.cross.set_frames(found.run.frames)
+    def show(self, found: tuple[RunData, Previewer | None]) -> None:
+        """Start with the settings of the run, unless only its files have changed."""
+        before, (loaded, self.viewer) = self.loaded, found
+        self.loaded = loaded
+        chain = loaded.run.settings.chain
+        if before is None or chain != self.controls.of_run:
+            self.controls.start(chain, len(loaded.data))
+        self.cross.set_frames(loaded.run.frames)
         height, width = self._shape
         self.column.end, self.row.end = max(width - 1, 1), max(height - 1, 1)
         self._on_place()
-        self.write.forget()
-        self.live.request(found.data, self.controls.settings)
+        self.rerun.forget()
+        self.live.request(loaded.data, self.controls.settings)
 
     @property
     def _shape(self) -> tuple[int, int]:
         frames = self.loaded.run.frames if self.loaded else ()
         return next((f.shape for f in frames if f.shape[0]), (0, 0))
 
-    @property
-    def _name(self) -> str:
-        return Path(self.session.run_folder).name or "run"
-
     def _on_settings(self, settings: ChainSettings) -> None:
-        self.write.forget()
+        self.rerun.forget()
         if self.loaded is not None:
             self.live.request(self.loaded.data, settings)
 
@@ -208,9 +169,10 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
         trend = self.trend
         if trend is None or self.loaded is None or trend.data is not self.loaded.data:
             return
-        self.plots.show(trend, self.loaded.excluded)
         rows = trend_numbers(trend, self._shape, self.loaded.run.settings.output.pad_mode)
-        self.numbers.object = numbers_html(rows, trend.warnings)
+        with pn.io.hold():
+            self.plots.show(trend, self.loaded.excluded)
+            self.numbers.object = numbers_html(rows, trend.warnings)
         self._draw_soon()
 
     def _draw_soon(self) -> None:
@@ -291,7 +253,7 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
     @property
     def planned(self) -> Rerun | None:
         """What was planned last."""
-        planned: Rerun | None = self.write.work.result
+        planned: Rerun | None = self.rerun.work.result
         return planned
 
     def table(self) -> pd.DataFrame:
@@ -331,12 +293,9 @@ class TrendView(pn.viewable.Viewer):  # type: ignore[misc]
             part for k, v in self._changes().items() for part in ("--set", f"{k}={_text(v)}")
         ]
         folder = self.session.run_folder
-        return shlex.join(
+        return quoted_command(
             ["fibsem-dash", "register", source[0], "--out", folder, *changes, *source[1:]]
         )
-
-    def __panel__(self) -> Any:
-        return self._layout
 
 
 def _text(value: object) -> str:

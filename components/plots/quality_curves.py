@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from bokeh.events import LegendItemClick
 from bokeh.models import (
     BasicTickFormatter,
     ColumnDataSource,
@@ -142,6 +143,8 @@ class QualityRow:
         Columns x and y by the key of the run.
     lines : dict of str to GlyphRenderer
         By the key of the run.
+    samples : dict of str to GlyphRenderer
+        What the legend shows of them, without a point that is seen.
     """
 
     def __init__(self, metric: str, x_range: Range1d, cursor: Span) -> None:
@@ -149,6 +152,7 @@ class QualityRow:
         self.robust = True
         self.sources: dict[str, ColumnDataSource] = {}
         self.lines: dict[str, Any] = {}
+        self.samples: dict[str, Any] = {}
         self.legend = Legend(visible=False)
         self.hover = HoverTool(
             tooltips=[("run", "$name"), ("frame", "@x{0}"), (metric, "@y{0.[00000]}")],
@@ -201,26 +205,34 @@ class QualityRow:
         """Draw these runs, in this order; lines of the others go."""
         keys = {style.key for style in styles}
         for key in [key for key in self.lines if key not in keys]:
-            self.figure.renderers.remove(self.lines.pop(key))
-            del self.sources[key]
+            del self.lines[key], self.sources[key], self.samples[key]
         for style in styles:
             if style.key not in self.lines:
                 self._add_line(style.key)
-            line = self.lines[style.key]
-            line.name = self.sources[style.key].name = style.label
-            line.glyph.update(line_color=style.colour, line_dash=style.dash)
-            line.muted_glyph.update(line_color=style.colour, line_dash=style.dash)
-        self.figure.renderers = [self.lines[style.key] for style in styles]
-        self.hover.renderers = list(self.figure.renderers)
+            self.lines[style.key].name = self.sources[style.key].name = style.label
+            self.samples[style.key].update(name=style.label, tags=[style.key])
+            for line in (self.lines[style.key], self.samples[style.key]):
+                line.glyph.update(line_color=style.colour, line_dash=style.dash)
+                line.muted_glyph.update(line_color=style.colour, line_dash=style.dash)
+        lines, samples = ([d[s.key] for s in styles] for d in (self.lines, self.samples))
+        self.figure.renderers = lines + samples
+        self.hover.renderers = lines
         self.legend.items = [
-            LegendItem(label={"value": s.label}, renderers=[self.lines[s.key]]) for s in styles
+            LegendItem(label={"value": style.label}, renderers=[sample])
+            for style, sample in zip(styles, samples, strict=True)
         ]
 
     def _add_line(self, key: str) -> None:
         source = ColumnDataSource({"x": [], "y": []})
         self.sources[key] = source
-        self.lines[key] = self.figure.line(
-            "x", "y", source=source, line_width=1.4, muted_alpha=0.12, line_join="bevel"
+        # The browser makes a legend anew at each change of anything that its lines refer to: it
+        # gets lines of its own, whose points never change.
+        still = ColumnDataSource({"x": [np.nan], "y": [np.nan]})
+        self.lines[key], self.samples[key] = (
+            self.figure.line(
+                "x", "y", source=points, line_width=1.4, muted_alpha=0.12, line_join="bevel"
+            )
+            for points in (source, still)
         )
 
     def set_limits(self, tables: Sequence[QualityTable]) -> None:
@@ -234,16 +246,25 @@ class QualityRow:
         add_export(self.figure, f"quality {self.metric}", titles)
 
 
+MUTE_ALL = """
+const sample = cb_obj.item.renderers[0]
+const others = runs[sample.tags[0]].filter((line) => line !== sample)
+const muted = !others[0].muted
+for (const line of others) line.muted = muted
+"""
+"""The legend itself mutes the sample that is clicked, before or after this."""
+
+
 def link_muting(rows: Sequence[QualityRow]) -> None:
-    """Mute a run in all rows when it is muted in the one whose legend is clicked."""
-    keys = {key for row in rows for key in row.lines}
-    for key in keys:
-        same = [row.lines[key] for row in rows if key in row.lines]
-        # Without a word of its own the row that was clicked stays as it is until the mouse moves.
-        code = "for (const line of same) { line.muted = cb_obj.muted; line.change.emit() }"
-        for line in same:
-            follow = CustomJS(args={"same": same}, code=code)
-            line.js_property_callbacks = {"change:muted": [follow]}
+    """Mute a run in all rows when it is clicked in the legend of one."""
+    runs: dict[str, list[Any]] = {}
+    for row in rows:
+        for key in row.lines:
+            runs.setdefault(key, []).extend((row.lines[key], row.samples[key]))
+    # On the legends: a callback of a sample would tie its legend to all that the callback names.
+    follow = CustomJS(args={"runs": runs}, code=MUTE_ALL)
+    for row in rows:
+        row.legend.js_event_callbacks = {LegendItemClick.event_name: [follow]}
 
 
 def cursor_span(frame: int) -> Span:

@@ -39,6 +39,10 @@ Series = npt.NDArray[np.float64]
 Frames = npt.NDArray[np.int64]
 
 
+LEAST_HEIGHT, SCREEN_HEIGHT, SPACING = 230, 480, 4
+"""Least height of a figure, height that a report fills at least, and gap between figures, px."""
+
+
 @dataclass(frozen=True, eq=False)
 class ReportCurve:
     """One curve: its words, its values by frame, colour and dash."""
@@ -208,16 +212,20 @@ class ReportFigures:
         self.x_range = Range1d(*_frame_ends(group.frames))
         self.x_range.update(reset_start=self.x_range.start, reset_end=self.x_range.end)
         self.sources: list[ColumnDataSource] = []
+        rows = -(-len(group.recorded) // group.columns)
+        self.row_height = max(LEAST_HEIGHT, SCREEN_HEIGHT // max(rows, 1))
+        self.min_height = rows * (self.row_height + SPACING)
         self.plots = [self._draw(panel, frame) for panel in group.recorded]
         self.refine(-np.inf, np.inf)
         n = group.columns
         children = [(plot, k // n, k % n) for k, plot in enumerate(self.plots)]
-        self.grid = GridBox(children=children, sizing_mode="stretch_width", spacing=4)
+        self.grid = GridBox(children=children, sizing_mode="stretch_both", spacing=SPACING)
 
     def _draw(self, panel: ReportPanel, frame: int) -> Any:
         plot = figure(
             title=panel.title, x_range=self.x_range, y_range=Range1d(-1, 1),
-            height=230, sizing_mode="stretch_width",
+            min_height=self.row_height, max_height=2 * self.row_height,
+            sizing_mode="stretch_both",
             x_axis_label="frame", y_axis_label=panel.quantity, tools="xpan,reset,save",
             active_drag="xpan", output_backend="canvas", toolbar_location="above",
             min_border_left=64, lod_threshold=None,
@@ -228,7 +236,9 @@ class ReportFigures:
         plot.toolbar.active_scroll = wheel
         plot.toolbar.logo, plot.toolbar.autohide = None, True
         plot.title.text_font_size = "12px"
-        plot.yaxis.formatter = BasicTickFormatter(use_scientific=True, power_limit_high=6)
+        plot.yaxis.formatter = BasicTickFormatter(
+            use_scientific=True, power_limit_low=-6, power_limit_high=6
+        )
         plot.yaxis.ticker.desired_num_ticks = 5
         keys = [f"y{k}" for k in range(len(panel.curves))]
         source = ColumnDataSource({"frame": [], **{key: [] for key in keys}})
@@ -241,7 +251,7 @@ class ReportFigures:
             for key, curve in zip(keys, panel.curves, strict=True)
         ]  # fmt: skip
         if several:
-            _place_legend(plot)
+            _place_legend(plot, 3 if self.group.columns == 1 else 2)
         tips = [
             (curve.label, f"@{key}{{0.[00000]}}")
             for key, curve in zip(keys, panel.curves, strict=True)
@@ -287,10 +297,10 @@ class ReportFigures:
                     line.location = frame
 
 
-def _place_legend(plot: Any) -> None:
+def _place_legend(plot: Any, columns: int) -> None:
     legend = plot.legend[0]
     legend.update(
-        orientation="horizontal", ncols=2, label_text_font_size="11px", glyph_width=18,
+        orientation="horizontal", ncols=columns, label_text_font_size="11px", glyph_width=18,
         label_height=14, glyph_height=14, padding=0, margin=2, spacing=8, border_line_color=None,
         background_fill_alpha=0.0, click_policy="hide",
     )  # fmt: skip
@@ -310,7 +320,7 @@ def _value_ends(
     low, high = float(values.min()), float(values.max())
     # A course of nanometres in a distance of millimetres must fill the figure; what does not
     # change at all is a line in its middle.
-    margin = 0.06 * (high - low) or max(1e-3 * abs(low), 1e-6)
+    margin = 0.06 * (high - low) or 1e-3 * abs(low) or 1e-3
     return low - margin, high + margin
 
 

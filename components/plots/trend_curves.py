@@ -32,11 +32,17 @@ BUCKETS = 500
 """Groups of frames of longer ones: each gives the smallest and the largest value of every curve of
 a figure, so that no spike is lost. About one group for each pixel of a figure."""
 
+ROOM = 0.5
+"""Curves that fill at least this share of their figure do not change its vertical axis."""
+
 LAST_ROW = 3
 """Row whose figures show the numbers of the frames."""
 
-ROW_HEIGHTS = ("1fr", "1fr", "1fr", "1.4fr")
+ROW_HEIGHTS = ("1fr", "1fr", "1fr", "1.5fr")
 """Shares of the rows: the last has the frame axis."""
+
+LEAST_HEIGHTS = (104, 138)
+"""Of the figures of the upper rows and of the last one, px."""
 
 LEGEND = (
     (X, "x (scale, shift), xy (shear)", "solid"),
@@ -192,6 +198,24 @@ def visible_columns(
     return {"frame": frames[chosen].astype(np.float64), **{k: c[chosen] for k, c in curves.items()}}
 
 
+def set_columns(source: ColumnDataSource, columns: Mapping[str, Series]) -> None:
+    """Give a source other columns; those that stay the same are not sent again.
+
+    A figure none of whose columns change is not drawn again either.
+    """
+    changed = {
+        name: column
+        for name, column in columns.items()
+        if not np.array_equal(column, source.data.get(name, ()), equal_nan=True)
+    }
+    if not changed:
+        return
+    if len(source.data["frame"]) == len(columns["frame"]):
+        source.data.update(changed)
+    else:
+        source.data = dict(columns)
+
+
 def _extremes(values: Series, buckets: int) -> npt.NDArray[np.intp]:
     """Return the places of the smallest and largest value of each group, and of a gap in it."""
     width = -(-values.size // buckets)
@@ -264,7 +288,8 @@ def trend_figure(name: str, x_range: Range1d, marks: ColumnDataSource, frame: in
     """
     panel = PANELS[name]
     plot = figure(
-        title=panel.title, x_range=x_range, height=120, min_height=104, sizing_mode="stretch_both",
+        title=panel.title, x_range=x_range, height=120, sizing_mode="stretch_both",
+        min_height=LEAST_HEIGHTS[panel.row == LAST_ROW],
         x_axis_label="frame" if panel.row == LAST_ROW else None, y_axis_label=panel.quantity,
         tools="xpan,reset,save", active_drag="xpan", output_backend="canvas",
         toolbar_location="above", min_border_left=62, min_border_right=8, lod_threshold=None,
@@ -307,7 +332,8 @@ def _slim(plot: Any, with_frames: bool) -> None:
     plot.axis.axis_label_standoff = 2
     plot.xaxis.axis_label_text_font_size = "11px"
     if not with_frames:
-        # All share the frames: their numbers stand below the last row.
-        plot.xaxis.major_label_text_font_size = "0px"
+        # All share the frames: their numbers stand below the last row. Sizes of labels would not
+        # last: the theme sets them in the browser.
+        plot.xaxis.visible = False
     plot.yaxis.formatter = BasicTickFormatter(use_scientific=True, power_limit_high=6)
     plot.yaxis.ticker.desired_num_ticks = 4

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from components.command_line import quoted_command
 from components.quality.runs import RunEntry
 from fibsem_dash.quality import QualityTable
 from fibsem_dash.report import write_comparison, write_statistics_xlsx
@@ -52,7 +52,7 @@ def comparison_code(entries: Sequence[RunEntry], baseline: str) -> tuple[str, st
             f"{offsets!r}, strict=True)]\n"
         )
     python += f'write_comparison(tables, "comparison.html", baseline={place})'
-    command = shlex.join(
+    command = quoted_command(
         ["fibsem-dash", "compare", *paths, "--label", *labels, "--baseline", baseline, "--out",
          "comparison.html"]
     )  # fmt: skip

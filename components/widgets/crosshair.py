@@ -121,7 +121,7 @@ class CrossHair(pn.viewable.Viewer):  # type: ignore[misc]
         wanted = frame.path, self.session.detector
         if wanted != self._shown:
             self._shown = wanted
-            self.figure.title.text = f"Frame {frame.index}: click to place"
+            self.figure.title.text = f"Frame {frame.index}"
             self.work.request(*wanted)
 
     def _on_read(self, _event: Any) -> None:

@@ -35,12 +35,41 @@ Axis = Literal["xz", "yz"]
 MAX_WIDTH = 1024
 """Points along x or y: about what a screen shows of a plane."""
 
+FLATTEST, LONGEST = 0.2, 2.0
+"""Depth over width of planes that are drawn with equal lengths along both axes."""
+
 MAX_SLICES = 600
 """Slices of a plane; of longer stacks every second, third, ... one is made."""
 
 
+STRETCHES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+"""Factors by which the depth of a plane is stretched or shrunk."""
+
+
+def depth_scale(across: float, depth: float) -> float:
+    """Return how much longer a length in depth is drawn than the same length across.
+
+    Parameters
+    ----------
+    across, depth : float
+        Extent of a plane, in the same unit, > 0.
+
+    Returns
+    -------
+    float
+        1 unless the plane would be a line: then 2, 5, 10, ... for a flat one, or 1 divided by one
+        of these for a long one.
+    """
+    ratio = depth / across
+    if ratio < FLATTEST:
+        return float(max(s for s in STRETCHES if ratio * s <= 2 * FLATTEST))
+    if ratio > LONGEST:
+        return 1.0 / min((s for s in STRETCHES if ratio / s <= LONGEST / 2), default=STRETCHES[-1])
+    return 1.0
+
+
 class PlaneView(pn.viewable.Viewer):  # type: ignore[misc]
-    """Shows one plane, with equal lengths along both axes.
+    """Shows one plane, with equal lengths along both axes unless it would be a line then.
 
     Parameters
     ----------
@@ -151,11 +180,18 @@ class PlaneView(pn.viewable.Viewer):  # type: ignore[misc]
         # A coarse plane ends a little deeper; following that would make the picture jump.
         wanted = plane.final or not self.extent.data["left"]
         if wanted and extent != dict(self.extent.data):
+            self._scale(right - left, bottom - top)
             self.extent.data = extent
         self.mark_slice(self._marked)
         # Last: what is changed in the same turn may reach the browser before the figure does.
         if self.pane.object is None:
             self.pane.object = self.figure
+
+    def _scale(self, across: float, depth: float) -> None:
+        scale = depth_scale(across, depth) if across > 0 and depth > 0 else 1.0
+        words = "" if scale == 1 else f", z × {scale:g}" if scale > 1 else f", z ÷ {1 / scale:g}"
+        self.figure.aspect_scale = 1 / scale
+        self.figure.title.text = f"{self.axis.upper()} plane{words}"
 
     def _tell(self) -> None:
         self.alert.param.update(object=plain(self.work.error), visible=bool(self.work.error))

@@ -35,10 +35,6 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
     ) -> None:
         super().__init__(**values)
         self.work = work
-        self.waiting_words = waiting
-        self.waiting = pn.Column(
-            pmui.Typography(waiting, sx={"opacity": 0.75}), margin=30, visible=False
-        )
         self.bar = pmui.LinearProgress(
             variant="indeterminate", visible=False, sizing_mode="stretch_width", margin=0
         )
@@ -53,6 +49,7 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
             pmui.Typography(empty, sx={"opacity": 0.75}) if isinstance(empty, str) else empty,
             margin=30,
         )
+        self.waiting = pmui.Typography(waiting, sx={"opacity": 0.75}, margin=30, visible=False)
         self.content = pn.Column(content, sizing_mode="stretch_both", visible=False, margin=0)
         work.param.watch(self._update, ["busy", "error", "done_count"])
         self.param.watch(self._update, ["has_content", "stale"])
@@ -70,8 +67,9 @@ class StateView(pn.viewable.Viewer):  # type: ignore[misc]
         self.content.visible = self.has_content
         nothing = not self.has_content and not self.work.error
         # What to do to get a picture would mislead while it is on its way.
-        self.empty.visible = nothing and not (self.waiting_words and self.work.busy)
-        self.waiting.visible = nothing and not self.empty.visible
+        waits = nothing and self.work.busy and bool(self.waiting.object)
+        self.waiting.visible = waits
+        self.empty.visible = nothing and not waits
 
     def __panel__(self) -> Any:
         return self._layout

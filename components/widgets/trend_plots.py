@@ -14,8 +14,10 @@ from components.plots.trend_curves import (
     ALL_POINTS,
     LEGEND,
     PANELS,
+    ROOM,
     ROW_HEIGHTS,
     panel_values,
+    set_columns,
     trend_figure,
     trend_marks,
     visible_columns,
@@ -67,18 +69,22 @@ class TrendPlots(pn.viewable.Viewer):  # type: ignore[misc]
         self.legend = pn.pane.HTML(
             marks, stylesheets=[_LEGEND_STYLE], sizing_mode="stretch_width", margin=(0, 8)
         )
-        self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_both", min_height=440, margin=0)
+        self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_both", min_height=460, margin=0)
 
     def show(self, trend: Trend, excluded: npt.ArrayLike = ()) -> None:
         """Draw other curves; the visible range stays unless the frames changed."""
-        other = self.trend is None or not np.array_equal(self.trend.frames, trend.frames)
+        before = self.trend
+        other = before is None or not np.array_equal(before.frames, trend.frames)
+        everything = before is None or before.data is not trend.data
         self.trend, self.values = trend, panel_values(trend)
         marks = trend_marks(trend, excluded)
-        if marks != dict(self.marks.data):
-            self.marks.data = marks
-        if other:
-            self._fit()
-        self._send(everything=other)
+        # One message for all figures: the browser takes it faster than one for each.
+        with pn.io.hold():
+            if marks != dict(self.marks.data):
+                self.marks.data = marks
+            if other:
+                self._fit()
+            self._send(everything, steady=not other)
 
     def _fit(self) -> None:
         assert self.trend is not None
@@ -89,22 +95,28 @@ class TrendPlots(pn.viewable.Viewer):  # type: ignore[misc]
         self.window = (-np.inf, np.inf)
         self.x_range.update(**ends, reset_start=ends["start"], reset_end=ends["end"])
 
-    def _send(self, everything: bool = True) -> None:
+    def _send(self, everything: bool = True, steady: bool = False) -> None:
         """Send what is visible; without `everything`, only what settings of the chain change."""
         if self.trend is None:
             return
         for name, curves in self.values.items():
             if everything or PANELS[name].row >= 2:
                 columns = visible_columns(self.trend.frames, curves, *self.window)
-                self.figures[name].source.data = columns
-                self._fit_y(name)
+                set_columns(self.figures[name].source, columns)
+                self._fit_y(name, steady)
         if self.pane.object is None:
             self.pane.object = self.grid
 
-    def _fit_y(self, name: str) -> None:
+    def _fit_y(self, name: str, steady: bool = False) -> None:
+        """Fit the vertical axis; a steady one stays while the curves fill enough of it."""
         assert self.trend is not None
         start, end = y_ends(self.trend.frames, self.values[name], *self.window)
         y_range = self.figures[name].plot.y_range
+        # Other numbers beside an axis make the browser lay the page out anew, which takes longer
+        # than drawing the curves; and curves are easier to compare on an axis that stands still.
+        inside = y_range.start <= start and end <= y_range.end
+        if steady and inside and end - start >= ROOM * (y_range.end - y_range.start):
+            return
         if (y_range.start, y_range.end) != (start, end):
             y_range.update(start=start, end=end, reset_start=start, reset_end=end)
 
@@ -115,11 +127,12 @@ class TrendPlots(pn.viewable.Viewer):  # type: ignore[misc]
         self.window = (start, end)
         if self.trend is None:
             return
-        if len(self.trend.frames) > ALL_POINTS:
-            self._send()
-            return
-        for name in self.figures:
-            self._fit_y(name)
+        with pn.io.hold():
+            if len(self.trend.frames) > ALL_POINTS:
+                self._send()
+                return
+            for name in self.figures:
+                self._fit_y(name)
 
     def _on_tap(self, event: Any) -> None:
         if self.trend is None or event.x is None or not np.isfinite(event.x):
@@ -128,8 +141,9 @@ class TrendPlots(pn.viewable.Viewer):  # type: ignore[misc]
         self.session.frame = int(frames[np.abs(frames - event.x).argmin()])
 
     def _move_cursor(self, frame: int) -> None:
-        for figure in self.figures.values():
-            figure.cursor.location = frame
+        with pn.io.hold():
+            for figure in self.figures.values():
+                figure.cursor.location = frame
 
     def __panel__(self) -> Any:
         return pn.Column(self.legend, self.pane, sizing_mode="stretch_both", margin=0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem_dash.compat.dataset_analyses import DatasetAnalyses
+from fibsem_dash.compat.dataset_analyses import DatasetAnalyses, chosen_frames
 from fibsem_dash.compat.dataset_files import (
     draw_data_bounds,
     draw_transforms,
@@ -18,7 +18,6 @@ from fibsem_dash.compat.dataset_files import (
 )
 from fibsem_dash.compat.output import show_and_save
 from fibsem_dash.compat.stacks import OLD_COLUMNS, quality_sheets
-from fibsem_dash.errors import ParameterError
 from fibsem_dash.figures import draw_quality
 from fibsem_dash.io.tables import write_csv, write_xlsx
 from fibsem_dash.registration.keypoints import KIND as KEYPOINTS
@@ -248,7 +247,7 @@ class FIBSEM_dataset(DatasetAnalyses):
 
     def _write(self, run: Any, options: Any) -> pd.DataFrame:
         registration = run.registration
-        chosen = self._chosen(options.frame_inds, len(registration.kept))
+        chosen = chosen_frames(options.frame_inds, len(registration.kept))
         pairs = registration.pairs[chosen.start : max(chosen.stop - 1, chosen.start)]
         with registration.store.lock():
             summary = write_stack(
@@ -293,20 +292,6 @@ class FIBSEM_dataset(DatasetAnalyses):
     @staticmethod
     def _with(client: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {**kwargs, "DASK_client": client} if client else kwargs
-
-    @staticmethod
-    def _chosen(frame_inds: Any, count: int) -> range:
-        """Frames of a call as a range; -1, None and an empty list are all of them."""
-        if frame_inds is None or np.size(frame_inds) == 0 or np.all(np.equal(frame_inds, -1)):
-            return range(count)
-        chosen = [int(k) for k in np.atleast_1d(frame_inds)]
-        if chosen != list(range(chosen[0], chosen[0] + len(chosen))) or chosen[-1] >= count:
-            raise ParameterError(
-                "frame_inds",
-                expected=f"numbers that follow each other, below {count}",
-                found=chosen[:5],
-            )
-        return range(chosen[0], chosen[-1] + 1)
 
 
 __all__: Sequence[str] = ["FIBSEM_dataset"]

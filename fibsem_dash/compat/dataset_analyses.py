@@ -14,6 +14,7 @@ from fibsem_dash.compare import compare_images
 from fibsem_dash.compat.dataset_state import DatasetState
 from fibsem_dash.compat.output import show_and_save
 from fibsem_dash.compat.single_image import Single_Image_SNR
+from fibsem_dash.errors import ParameterError
 from fibsem_dash.figures import draw_box, draw_fractions, draw_snr_estimates
 from fibsem_dash.figures.trial import draw_residuals
 from fibsem_dash.io import open_frame
@@ -37,6 +38,20 @@ _SNR = {
     "nlags": None,
     "aperture": 6,
 }
+
+
+def chosen_frames(frame_inds: Any, count: int) -> range:
+    """Frames of a call as a range; -1, None and an empty list are all of them."""
+    if frame_inds is None or np.size(frame_inds) == 0 or np.all(np.equal(frame_inds, -1)):
+        return range(count)
+    chosen = [int(k) for k in np.atleast_1d(frame_inds)]
+    if chosen != list(range(chosen[0], chosen[0] + len(chosen))) or chosen[-1] >= count:
+        raise ParameterError(
+            "frame_inds",
+            expected=f"numbers that follow each other, below {count}",
+            found=chosen[:5],
+        )
+    return range(chosen[0], chosen[-1] + 1)
 
 
 class DatasetAnalyses(DatasetState):
@@ -225,14 +240,10 @@ class DatasetAnalyses(DatasetState):
         self.tr_matr_cum_residual = chain.final
         levels = run.measure_data_range()
         kept = [run.registration.frames[k] for k in run.registration.kept]
-        chosen = range(len(kept)) if all_frames else self._chosen(options.frame_inds, len(kept))
+        chosen = range(len(kept)) if all_frames else chosen_frames(options.frame_inds, len(kept))
         part = slice(chosen.start, chosen.stop)
         settings = run.settings if all_frames else self._brightness(run, options)
         return run, plan_stack(kept[part], chain.final[part], levels, settings)
-
-    @staticmethod
-    def _chosen(frame_inds: Any, count: int) -> range:
-        raise NotImplementedError
 
     def _brightness(self, run: FIBSEMDataset, options: Any) -> RunSettings:
         """Return the settings with the brightness of each frame, where a call gives one."""

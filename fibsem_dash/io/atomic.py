@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem_dash.errors import AccessError
+from fibsem_dash.errors import AccessError, FibsemDashError, FormatError
 
 _CAUSES: dict[int, tuple[str, str]] = {
     errno.ENOENT: ("The file or its folder does not exist", "Check the path"),
@@ -66,6 +66,51 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except OSError as error:
         raise access_error(error, path) from error
+
+
+@contextmanager
+def decoding(
+    path: str | os.PathLike[str],
+    what: str,
+    remedy: str = "Copy it again completely",
+    access: type[OSError] | tuple[type[OSError], ...] = OSError,
+) -> Iterator[None]:
+    """Report whatever goes wrong inside the block as an error on `path` that a user can act on.
+
+    Parameters
+    ----------
+    path : path-like
+        What is read.
+    what : str
+        What to say where its content cannot be read.
+    remedy : str
+        What the user can do then.
+    access : OSError or tuple of its subclasses
+        Errors of the operating system that mean that there is no access; others mean that the
+        content is damaged, for a library of formats reports that in the same words.
+
+    Raises
+    ------
+    FormatError
+        The content cannot be read.
+    AccessError
+        An error of the kinds in `access`.
+    """
+    try:
+        yield
+    except FibsemDashError:
+        raise
+    except access as error:
+        raise access_error(error, path) from error
+    except Exception as error:
+        # Readers and codecs let errors of every kind through: zlib, lzma, struct, memory.
+        text = str(error).strip().splitlines()
+        raise FormatError(
+            what,
+            path=path,
+            found=f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__,
+            remedy=remedy,
+        ) from error
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from fibsem_dash.io.pyramid import (
     pyramid_levels,
     slab_depth,
 )
-from fibsem_dash.io.stack import held_bytes
+from fibsem_dash.io.stack import held_bytes, stack_geometry, triple
 
 BDV_TYPES = ("uint8", "int16", "uint16")
 """Types of a voxel that BigDataViewer's 16 bit can hold without loss."""
@@ -99,11 +99,8 @@ class BdvStackWriter:
 
         kind = np.dtype(dtype).newbyteorder("=")
         check_bdv_type(kind)
-        z, y, x = (float(v) for v in np.broadcast_to(np.asarray(voxel_size_nm, float), 3))
-        shape = (int(shape_zyx[0]), int(shape_zyx[1]), int(shape_zyx[2]))
-        if min(shape) < 1:
-            raise ParameterError("The stack needs three positive sizes", found=shape)
-        writer = cls(Path(path), shape, kind, (z, y, x))
+        shape, voxel = stack_geometry(shape_zyx, voxel_size_nm)
+        writer = cls(Path(path), shape, kind, voxel)
         with reading(writer.path), h5py.File(path, "w", libver="earliest", locking=False) as file:
             for number, level in enumerate(writer.levels):
                 group = file.create_group(f"t00000/s00/{number}")
@@ -116,7 +113,7 @@ class BdvStackWriter:
             setup.create_dataset("subdivisions", data=np.array(chunks, "<i4"), track_times=False)
             setup.attrs[OFFSET] = np.int64(writer.offset)
             setup.attrs[TYPE] = np.bytes_(kind.name.encode())
-            setup.attrs[VOXEL] = np.array((z, y, x), "<f8")
+            setup.attrs[VOXEL] = np.array(voxel, "<f8")
         return writer
 
     @property
@@ -181,7 +178,7 @@ class BdvStackWriter:
     def write_block(self, level: int, start: Triple, block: NDArray[Any]) -> None:
         """Write whole chunks; `start` is a multiple of the chunk's shape."""
         chunk = self.chunk(level)
-        corners = list(block_starts(_shape3(block), chunk))
+        corners = list(block_starts(triple(block.shape), chunk))
         places = self._places(level, start, corners)
         cell = np.zeros(chunk, "<u2")
         with reading(self.path), self.path.open("r+b", buffering=0) as file:
@@ -261,7 +258,3 @@ def cells_path(level: int) -> str:
 
 def _add(a: Triple, b: Triple) -> Triple:
     return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-def _shape3(block: NDArray[Any]) -> Triple:
-    return block.shape[0], block.shape[1], block.shape[2]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import os
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -15,39 +14,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fibsem_dash.errors import AccessError, FibsemDashError, FormatError
-from fibsem_dash.io.atomic import access_error
+from fibsem_dash.errors import AccessError, FormatError
+from fibsem_dash.io.atomic import decoding
 from fibsem_dash.io.bdv import BDV_TYPES, OFFSET, TYPE, VOXEL, cells_path, restore
 from fibsem_dash.io.bdv_xml import read_bdv_voxel_size
 from fibsem_dash.io.pyramid import Triple
 from fibsem_dash.io.slabs import SlabCache
-from fibsem_dash.io.stack import PartLevel, slice_index
+from fibsem_dash.io.stack import PartLevel, slice_index, triple
 
 LARGEST_SLICE_BYTES = 2**34
 
 
-def _triple(values: Any) -> Triple:
-    z, y, x = (int(n) for n in values)
-    return z, y, x
-
-
-@contextlib.contextmanager
-def _hdf5_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FibsemDashError:
-        raise
-    except (PermissionError, FileNotFoundError, IsADirectoryError) as error:
-        raise access_error(error, path) from error
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError,
-            OverflowError, MemoryError) as error:  # fmt: skip
-        text = str(error).strip().splitlines()
-        raise FormatError(
-            "The HDF5 file cannot be read",
-            path=path,
-            found=f"{type(error).__name__}: {text[0][:200] if text else ''}",
-            remedy="Check that this is a BigDataViewer file and that it was copied completely",
-        ) from error
+def _hdf5_errors(path: Path) -> AbstractContextManager[None]:
+    return decoding(
+        path,
+        "The HDF5 file cannot be read",
+        "Check that this is a BigDataViewer file and that it was copied completely",
+        access=(PermissionError, FileNotFoundError, IsADirectoryError),
+    )
 
 
 class BdvStack:
@@ -111,8 +95,8 @@ class BdvStack:
                 remedy="Choose the .h5 file that BigDataViewer's XML names",
             )
         self._cells = cells
-        z, y, x = (int(n) for n in cells.shape)
-        self.shape: Triple = (z, y, x)
+        self.shape: Triple = triple(cells.shape)
+        _, y, x = self.shape
         stored = np.dtype(cells.dtype)
         chunk = cells.chunks or (1, y, x)
         if (
@@ -166,7 +150,7 @@ class BdvStack:
                 cells = self._file.get(cells_path(number))
                 if cells is None or getattr(cells, "ndim", 0) != 3 or min(cells.shape) < 1:
                     break
-                levels.append((_triple(cells.shape), factors, _triple(cells.chunks or cells.shape)))
+                levels.append((triple(cells.shape), factors, triple(cells.chunks or cells.shape)))
         return tuple(levels) or ((self.shape, (1, 1, 1), self.chunk_shape),)
 
     def read_part(self, z: slice, y: slice, x: slice, level: int = 0) -> NDArray[Any]:

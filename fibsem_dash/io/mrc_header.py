@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fibsem_dash.errors import FormatError, ParameterError
 from fibsem_dash.io.atomic import reading
+from fibsem_dash.io.stack import Triple, stack_geometry
 
 HEADER_BYTES = 1024
 IMOD_STAMP = 1146047817
@@ -125,9 +126,8 @@ def new_header(
     labels: Sequence[str],
 ) -> NDArray[Any]:
     """Header of a new stack; parameters and errors as in `MrcStackWriter.create`."""
-    voxel = np.broadcast_to(np.asarray(voxel_size_nm, dtype=np.float64), 3)
-    sizes = [int(side) for side in shape_zyx]
-    _check_stack(sizes, dtype, voxel)
+    sizes, voxel = stack_geometry(shape_zyx, voxel_size_nm)
+    _check_stack(sizes, dtype, np.array(voxel))
     header = np.zeros((), HEADER_DTYPE.newbyteorder("<"))
     for axis, size, edge in zip("zyx", sizes, voxel, strict=True):
         header[f"n{axis}"] = header[f"m{axis}"] = size
@@ -158,7 +158,7 @@ def new_header(
     return header
 
 
-def _check_stack(sizes: list[int], dtype: np.dtype[Any], voxel: NDArray[np.float64]) -> None:
+def _check_stack(sizes: Triple, dtype: np.dtype[Any], voxel: NDArray[np.float64]) -> None:
     if dtype.name not in WRITABLE:
         raise ParameterError(
             "MRC stacks cannot hold this type",
@@ -166,11 +166,11 @@ def _check_stack(sizes: list[int], dtype: np.dtype[Any], voxel: NDArray[np.float
             found=dtype,
             remedy="Convert the images first",
         )
-    if len(sizes) != 3 or not all(1 <= side < 2**31 for side in sizes):
+    if max(sizes) >= 2**31:
         raise ParameterError(
-            "The stack needs three positive sizes",
-            expected="(z, y, x)",
-            found=tuple(sizes),
+            "MRC stacks cannot hold such sizes",
+            expected="each below 2^31",
+            found=sizes,
             remedy="Correct the shape",
         )
     if not (np.isfinite(voxel) & (voxel > 0)).all():

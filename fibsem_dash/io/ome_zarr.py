@@ -30,6 +30,7 @@ from fibsem_dash.io.pyramid import (
     pyramid_levels,
     slab_depth,
 )
+from fibsem_dash.io.stack import stack_geometry
 
 ZARR_TYPES = ("uint8", "int8", "uint16", "int16", "float16", "float32")
 """Types of a voxel that are written."""
@@ -103,11 +104,8 @@ class OmeZarrStackWriter:
                 found=kind,
                 remedy="Convert the images first",
             )
-        z, y, x = (float(v) for v in np.broadcast_to(np.asarray(voxel_size_nm, float), 3))
-        shape = (int(shape_zyx[0]), int(shape_zyx[1]), int(shape_zyx[2]))
-        if min(shape) < 1:
-            raise ParameterError("The stack needs three positive sizes", found=shape)
-        writer = cls(Path(path), shape, kind, (z, y, x))
+        shape, voxel = stack_geometry(shape_zyx, voxel_size_nm)
+        writer = cls(Path(path), shape, kind, voxel)
         name = labels[0] if labels else "fibsem-dash"
         attributes = ome_attributes(name, writer.levels, writer.voxel_size_nm, __version__)
         with reading(writer.path):

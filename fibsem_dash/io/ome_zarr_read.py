@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
-import zlib
-from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -16,54 +14,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fibsem_dash.errors import AccessError, FibsemDashError, FormatError
-from fibsem_dash.io.atomic import access_error
+from fibsem_dash.errors import AccessError, FormatError
+from fibsem_dash.io.atomic import decoding
 from fibsem_dash.io.ome_metadata import Description, read_description
 from fibsem_dash.io.ome_zarr import open_array
 from fibsem_dash.io.pyramid import Triple
 from fibsem_dash.io.slabs import SlabCache
-from fibsem_dash.io.stack import PartLevel, slice_index
+from fibsem_dash.io.stack import PartLevel, slice_index, triple
 
 LARGEST_CHUNK_BYTES = 2**32
 LARGEST_SLICE_BYTES = 2**34
+MOST_CHUNKS = 2**17
+"""Chunks of one slice: more of them take minutes to look for, even where there are none."""
 _LARGEST_METADATA = 2**24
 
 
-def _triple(values: Iterable[Any]) -> Triple:
-    z, y, x = (int(n) for n in values)
-    return z, y, x
-
-
-@contextlib.contextmanager
-def zarr_errors(path: Path) -> Iterator[None]:
+def zarr_errors(path: Path) -> AbstractContextManager[None]:
     """Report whatever goes wrong in reading a Zarr folder as ``FormatError`` or ``AccessError``."""
-    try:
-        yield
-    except FibsemDashError:
-        raise
-    except PermissionError as error:
-        raise access_error(error, path) from error
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        IndexError,
-        RuntimeError,
-        AttributeError,
-        OverflowError,
-        NotImplementedError,
-        RecursionError,
-        MemoryError,
-        zlib.error,
-    ) as error:
-        text = str(error).strip().splitlines()
-        raise FormatError(
-            "The Zarr folder cannot be read",
-            path=path,
-            found=f"{type(error).__name__}: {text[0][:200] if text else ''}",
-            remedy="Copy it again completely",
-        ) from error
+    return decoding(path, "The Zarr folder cannot be read", access=PermissionError)
 
 
 class OmeZarrStack:
@@ -112,8 +80,7 @@ class OmeZarrStack:
         self.version = described.version
         self.voxel_size_nm = described.voxel_size_nm
         self._extra = len(self._array.shape) - 3
-        z, y, x = (int(n) for n in self._array.shape[-3:])
-        self.shape: Triple = (z, y, x)
+        self.shape: Triple = triple(self._array.shape[-3:])
         self.dtype: np.dtype[Any] = np.dtype(self._array.dtype).newbyteorder("=")
         self.chunk_shape = tuple(int(n) for n in self._array.chunks)
         self.shard_shape = tuple(int(n) for n in self._array.shards or self._array.chunks)
@@ -122,18 +89,23 @@ class OmeZarrStack:
         self._closed = False
 
     def _check(self, described: Description) -> None:
-        shape, dtype = self._array.shape, self._array.dtype
+        shape, dtype, chunks = self._array.shape, self._array.dtype, self._array.chunks
+        stored = *chunks, *(self._array.shards or ())
         problem = ""
         if len(shape) != len(described.axes) or len(shape) < 3:
             problem = f"shape {shape} with axes {', '.join(described.axes)}"
         elif any(n != 1 for n in shape[:-3]) or described.axes[-3:] != ("z", "y", "x"):
             problem = f"axes {', '.join(described.axes)} of {shape}"
-        elif min(shape) < 1 or np.dtype(dtype).kind not in "iuf":
-            problem = f"shape {shape} of {dtype}"
-        elif math.prod(shape[-2:]) * dtype.itemsize > LARGEST_SLICE_BYTES or any(
-            math.prod(c) * dtype.itemsize > LARGEST_CHUNK_BYTES for c in (self._array.chunks,)
+        elif min(*shape, *stored) < 1 or np.dtype(dtype).kind not in "iuf":
+            problem = f"shape {shape} of {dtype} in chunks of {chunks}"
+        elif (
+            math.prod(shape[-2:]) * dtype.itemsize > LARGEST_SLICE_BYTES
+            or math.prod(chunks) * dtype.itemsize > LARGEST_CHUNK_BYTES
+            or math.prod(-(-n // c) for n, c in zip(shape[-2:], chunks[-2:], strict=True))
+            > MOST_CHUNKS
+            or max(shape) >= 2**31
         ):
-            problem = f"slices of {shape[-2:]} in chunks of {self._array.chunks}"
+            problem = f"sizes of {shape} in chunks of {chunks}"
         if problem:
             raise FormatError(
                 "The Zarr folder is not one stack that can be read",
@@ -178,9 +150,9 @@ class OmeZarrStack:
         """Shape, factors and chunk (z, y, x) of each level."""
         levels: list[PartLevel] = []
         for array in self._arrays:
-            shape = _triple(array.shape[-3:])
-            factors = _triple(max(round(a / b), 1) for a, b in zip(self.shape, shape, strict=True))
-            levels.append((shape, factors, _triple(array.chunks[-3:])))
+            shape = triple(array.shape[-3:])
+            factors = triple(max(round(a / b), 1) for a, b in zip(self.shape, shape, strict=True))
+            levels.append((shape, factors, triple(array.chunks[-3:])))
         return tuple(levels)
 
     def read_part(self, z: slice, y: slice, x: slice, level: int = 0) -> NDArray[Any]:

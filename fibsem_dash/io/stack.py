@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from fibsem_dash.errors import ParameterError
 
 Triple = tuple[int, int, int]
 PartLevel = tuple[Triple, Triple, Triple | None]
@@ -67,6 +70,48 @@ class PartReader(Protocol):
 
     def read_part(self, z: slice, y: slice, x: slice, level: int = 0) -> NDArray[Any]:
         """Voxels (z, y, x) of a part, native byte order; steps are 1 in chunked stacks."""
+
+
+def triple(values: Iterable[Any]) -> Triple:
+    """Three whole numbers of any kind as Python's own, for example (z, y, x)."""
+    z, y, x = (int(n) for n in values)
+    return z, y, x
+
+
+def stack_geometry(
+    shape_zyx: Sequence[int], voxel_size_nm: ArrayLike
+) -> tuple[Triple, tuple[float, float, float]]:
+    """Bring shape and voxel size of a stack that is to be written into one form.
+
+    Parameters
+    ----------
+    shape_zyx : sequence of int
+        (z, y, x).
+    voxel_size_nm : float or sequence of float
+        One edge, or (z, y, x), in nm; NaN where it is not known.
+
+    Returns
+    -------
+    shape : (int, int, int)
+        (z, y, x).
+    voxel_size_nm : (float, float, float)
+        (z, y, x), nm.
+
+    Raises
+    ------
+    ParameterError
+        Not three positive sizes.
+    """
+    shape = tuple(int(n) for n in shape_zyx)
+    if len(shape) != 3 or min(shape) < 1:
+        raise ParameterError(
+            "The stack needs three positive sizes",
+            expected="(z, y, x)",
+            found=shape,
+            remedy="Correct the shape",
+        )
+    z, y, x = (float(v) for v in np.broadcast_to(np.asarray(voxel_size_nm, float), 3))
+    return triple(shape), (z, y, x)
 
 
 def slice_index(index: int, length: int) -> int:

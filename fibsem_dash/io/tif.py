@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from fibsem_dash.errors import FibsemDashError, FormatError, ParameterError
-from fibsem_dash.io.atomic import access_error, atomic_path
+from fibsem_dash.errors import FormatError, ParameterError
+from fibsem_dash.io.atomic import atomic_path, decoding
 from fibsem_dash.io.raw_frame import FrozenMapping, MappedPixels, PixelSource, RawFrame
 
 DEFAULT_PIXEL_SIZE_NM = 8.0
@@ -45,23 +45,13 @@ class TiffPixels:
         return image.reshape((*image.shape[:2], 1, 1))
 
 
-@contextmanager
-def tiff_errors(path: Path) -> Iterator[None]:
+def tiff_errors(path: Path) -> AbstractContextManager[None]:
     """Report whatever goes wrong in reading a TIFF as ``AccessError`` or ``FormatError``."""
-    try:
-        yield
-    except FibsemDashError:
-        raise
-    except OSError as error:
-        raise access_error(error, path) from error
-    except Exception as error:
-        # Its readers and codecs let errors of every kind through: zlib, lzma, struct, memory.
-        raise FormatError(
-            "The file cannot be read as a TIFF",
-            path=path,
-            found=str(error) or type(error).__name__,
-            remedy="Check that it was copied completely, or save it anew as an uncompressed TIFF",
-        ) from error
+    return decoding(
+        path,
+        "The file cannot be read as a TIFF",
+        "Check that it was copied completely, or save it anew as an uncompressed TIFF",
+    )
 
 
 def check_page(page: Any, path: Path, size: int) -> None:

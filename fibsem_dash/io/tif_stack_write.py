@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.io.atomic import reading
 from fibsem_dash.io.pyramid import check_slices
-from fibsem_dash.io.stack import held_bytes
+from fibsem_dash.io.stack import held_bytes, stack_geometry
 from fibsem_dash.io.tif import PIXEL_TYPES, tiff_errors
 
 CLASSIC_LIMIT = 2**32 - 2**26
@@ -96,13 +96,10 @@ class TifStackWriter:
                 found=kind,
                 remedy="Convert the images first",
             )
-        shape = (int(shape_zyx[0]), int(shape_zyx[1]), int(shape_zyx[2]))
-        if min(shape) < 1:
-            raise ParameterError("The stack needs three positive sizes", found=shape)
+        shape, voxel = stack_geometry(shape_zyx, voxel_size_nm)
         if shape[2] < 2:
             # Readers take one column for the samples of a row of pixels.
             raise ParameterError("a TIFF stack", expected="at least 2 columns", found=shape)
-        voxel = tuple(float(v) for v in np.broadcast_to(np.asarray(voxel_size_nm, float), 3))
         size = math.prod(shape) * kind.itemsize + shape[0] * _BYTES_PER_PAGE
         is_big = size > CLASSIC_LIMIT if big is None else big
         if is_big:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import param
 
 from fibsem_dash import settings
+from fibsem_dash.facts import facts_html
 from fibsem_dash.settings import RunSettings, value_type
 
 
@@ -37,10 +38,20 @@ class SettingsParams(param.Parameterized):
 
     def to_settings(self) -> Any:
         """Return a frozen settings object with the current values."""
-        names = [f.name for f in dataclasses.fields(self.settings_class)]
-        values = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in self._names()}
         frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return self.settings_class(**frozen)
+
+    def _repr_html_(self) -> str:
+        """Table of the settings, for notebooks; forms are shown by `components.notebook`."""
+        rows = [
+            (name, f"{getattr(self, name)!r}: {self.param[name].doc}") for name in self._names()
+        ]
+        return facts_html(type(self).__name__, rows)
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        return [f.name for f in dataclasses.fields(cls.settings_class)]
 
     def reset(self) -> None:
         """Return every setting to its default."""
@@ -146,6 +157,10 @@ class RunParams:
         except KeyError:
             raise AttributeError(name) from None
         return group
+
+    def _repr_html_(self) -> str:
+        """Tables of all groups, for notebooks."""
+        return "".join(group._repr_html_() for group in self.groups.values())
 
     def to_settings(self) -> RunSettings:
         """Return frozen settings with the current values of every group."""

@@ -209,7 +209,7 @@ def field_of_view(frames: pd.DataFrame) -> FieldOfView:
     if good.any():
         shift[good] = fov_trend(centre[good])
     facts = tuple(
-        (f"Displacement in {axis}", _range(shift[:, k], "px")) for k, axis in enumerate("xy")
+        (f"Displacement in {axis}", _range(shift[:, k], "px", ".2f")) for k, axis in enumerate("xy")
     )
     return FieldOfView(number, centre, shift, facts)
 
@@ -261,8 +261,8 @@ def transformation_report(pairs: pd.DataFrame, transforms: pd.DataFrame) -> Tran
         ("Mean absolute error", _middle(error, "px", 3)),
         ("FWHM of residuals in x", _middle(fwhm_x, "px", 3)),
         ("FWHM of residuals in y", _middle(fwhm_y, "px", 3)),
-        ("Residual shift in x", _range(final[:, 0, 2], "px")),
-        ("Residual shift in y", _range(final[:, 1, 2], "px")),
+        ("Residual shift in x", _range(final[:, 0, 2], "px", ".2f")),
+        ("Residual shift in y", _range(final[:, 1, 2], "px", ".2f")),
     )
     fit = original - final + np.eye(2, 3)
     return TransformationReport(
@@ -299,11 +299,11 @@ def _slope(value: float, fit: LinearFit, factor: float) -> str:
     return f"{value:.3f} ± {error:.3f} nm per frame" if np.isfinite(error) else f"{value:.3f} nm"
 
 
-def _range(values: Array, unit: str) -> str:
+def _range(values: Array, unit: str, form: str = ".5g") -> str:
     good = values[np.isfinite(values)]
     if not good.size:
         return "not recorded"
-    low, high = f"{good.min():.5g}", f"{good.max():.5g}"
+    low, high = f"{good.min():{form}}", f"{good.max():{form}}"
     return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
 
 

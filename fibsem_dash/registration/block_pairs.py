@@ -26,7 +26,7 @@ from fibsem_dash.settings import BlockSettings, RunSettings, SolverSettings
 from fibsem_dash.transforms import TransformEstimate
 from fibsem_dash.transforms.result import failure
 
-VERSION = 2
+VERSION = 3
 """Part of every key: raise it when the method changes."""
 
 

@@ -179,13 +179,13 @@ class BlockSettings:
     """Block matching: displacements of small blocks by correlation, the fast way."""
 
     block_size: int = setting(
-        64,
+        48,
         "Side of a block; larger is steadier, smaller follows the deformation of the frame",
         bounds=(16, 1024),
         unit="px",
     )
     overlap: float = setting(
-        0.5, "Share of a block that lies in its neighbour; larger is slower", bounds=(0.0, 0.9)
+        0.33, "Share of a block that lies in its neighbour; larger is slower", bounds=(0.0, 0.9)
     )
     search_radius: int = setting(
         10,
@@ -201,7 +201,7 @@ class BlockSettings:
         bounds=(0.0, 1.0),
     )
     low_pass: float = setting(
-        0.3,
+        0.4,
         "Highest spatial frequency that counts; smaller suits noisier frames",
         bounds=(0.02, 0.5),
         unit="cycles/px",

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,15 +14,9 @@ from fibsem_dash.io import open_frame
 from fibsem_dash.io.tif import write_tif
 from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.data_range import FrameRange
-from fibsem_dash.registration.frames import FrameInfo, find_frames, inspect_frame
+from fibsem_dash.registration.frames import FrameInfo, find_frames
 from fibsem_dash.settings import DataRangeSettings
-
-
-def open_session(folder: Path) -> Session:
-    session = Session(ServerConfig((folder,), folder / "runs"))
-    paths = find_frames(folder)
-    session.open_frames(str(folder), [inspect_frame(i, str(p)) for i, p in enumerate(paths)])
-    return session
+from tests.open_session import open_session
 
 
 @pytest.fixture(scope="module")

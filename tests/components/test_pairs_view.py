@@ -103,19 +103,19 @@ def test_a_row_opens_its_pair(view):
 
 def test_other_settings_are_tried_before_they_are_used(view):
     view.open_row(row_of(view, "1 – 2"))
-    assert view.buttons["retry"].disabled
+    assert view.actions.buttons["retry"].disabled
     view.settings.params.solver.transform = "shift"
     assert view.work.result.trial.matrix[:2, :2].tolist() == [[1, 0], [0, 1]]
-    assert not view.history.current
-    view.retry()
-    assert view.edit.settings == (("solver.transform", "shift"),)
+    assert not view.actions.edits
+    view.actions.retry()
+    assert view.actions.edit.settings == (("solver.transform", "shift"),)
     assert view.rows["Decision"].iloc[row_of(view, "1 – 2")] == "other settings"
     view.open_row(row_of(view, "5 – 6"))
     assert view.settings.changes == {}
     view.open_row(row_of(view, "1 – 2"))
     assert view.settings.changes == {"solver.transform": "shift"}
-    view.reset()
-    assert not view.history.current
+    view.actions.reset()
+    assert not view.actions.edits
     assert view.settings.changes == {}
 
 
@@ -128,8 +128,8 @@ def test_by_hand_the_correlation_tells_where_the_frame_fits(view):
     view.hand.keys.pressed = [-2.0, 0.0, 3]
     assert view.hand.work.result[2] == pytest.approx(best, abs=1e-6)
     view.hand.move(0.1, 0)
-    view.set_by_hand()
-    found = view.edit.whole_matrix()
+    view.actions.set_by_hand()
+    found = view.actions.edit.whole_matrix()
     assert np.allclose(found, view.hand.matrix)
     assert view.work.result.trial.matrix[0, 2] - found[0, 2] == pytest.approx(0.1, abs=0.01)
 
@@ -153,41 +153,41 @@ def test_arrow_keys_belong_to_the_tool_only_while_it_is_shown(view):
 
 def test_decisions_are_undone_and_redone(view):
     view.open_row(row_of(view, "1 – 2"))
-    view.exclude()
-    view.accept()
+    view.actions.exclude()
+    view.actions.accept()
     name = view.names[2]
-    assert view.history.current.excluded == (name,)
-    assert view.edit.accepted
+    assert view.actions.edits.excluded == (name,)
+    assert view.actions.edit.accepted
     view.on_key("ctrl-z")
     view.on_key("ctrl-z")
-    assert not view.history.current
-    assert view.buttons["undo"].disabled
+    assert not view.actions.edits
+    assert view.actions.buttons["undo"].disabled
     view.on_key("ctrl-y")
-    assert view.history.current.excluded == (name,)
-    view.include()
-    assert not view.history.current
+    assert view.actions.edits.excluded == (name,)
+    view.actions.include()
+    assert not view.actions.edits
 
 
 def test_applied_decisions_change_the_pairs_of_the_run(view, run_folder):
     registry = JobRegistry(jobs_folder(run_folder.parent))
-    view.apply._registry = registry
+    view.rerun._registry = registry
     try:
         before = read_csv(run_folder / "pairs.csv")
         view.open_row(row_of(view, "1 – 2"))
         view.hand.move(3.0, 0)
-        view.set_by_hand()
+        view.actions.set_by_hand()
         view.open_row(row_of(view, "7 – 8"))
-        view.exclude()
-        view.apply.prepare()
-        assert "slices of 7" in view.apply.text.object
+        view.actions.exclude()
+        view.rerun.prepare()
+        assert "slices of 7" in view.rerun.text.object
         assert not run_edits(run_folder)
-        view.apply.start()
-        assert run_edits(run_folder) == view.history.current
+        view.rerun.start()
+        assert run_edits(run_folder) == view.actions.edits
         ends = time.monotonic() + 120
-        while view.apply.job and time.monotonic() < ends:
+        while view.rerun.job and time.monotonic() < ends:
             time.sleep(0.3)
-            view.apply.poll()
-        assert "Done" in view.apply.text.object
+            view.rerun.poll()
+        assert "Done" in view.rerun.text.object
     finally:
         registry.close()
     after = read_csv(run_folder / "pairs.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def curves_of(view: ReportsView, title: str, panel: str) -> list[np.ndarray]:
 
 def test_the_figures_draw_what_the_reports_tell(root: Path) -> None:
     view = opened(root, "dat")
-    assert view.work.error == ""
+    assert view.load.error == ""
     frames = read_csv(root / "runs" / "dat" / "frames.csv")
     mill, scan = reports.mill_rate(frames), reports.scan_report(frames)
     np.testing.assert_array_equal(
@@ -119,6 +120,14 @@ def test_what_the_files_do_not_tell_is_said(root: Path) -> None:
         assert not part.note.visible
 
 
+def test_a_run_opens_on_a_tab_that_has_something_to_show(root: Path) -> None:
+    view = opened(root, "tif")
+    assert view.shown == "Grey levels"
+    view.session.run_folder = str(root / "runs" / "dat")
+    assert view.shown == "Grey levels"
+    assert opened(root, "dat").shown == "Milling"
+
+
 def test_a_run_that_goes_on_is_followed(root: Path) -> None:
     folder = root / "runs" / "dat"
     kept = {name: (folder / name).read_bytes() for name in ("pairs.csv", "transforms.csv")}
@@ -128,15 +137,30 @@ def test_a_run_that_goes_on_is_followed(root: Path) -> None:
         view = opened(root, "dat")
         part = show(view, "Transformations")
         assert part.note.object == NOT_YET
-        before = view.work.done_count
+        before = view.load.done_count
         view.poll()
-        assert view.work.done_count == before
+        assert view.load.done_count == before
     finally:
         for name, content in kept.items():
             (folder / name).write_bytes(content)
     view.poll()
     assert part.content.visible
     assert "Transformations" in view.figures
+
+
+def test_a_record_that_changes_alone_does_not_draw_the_figures_again(root: Path) -> None:
+    view = opened(root, "dat")
+    figures = view.figures["Milling"]
+    record = root / "runs" / "dat" / "run.json"
+    kept = record.stat()
+    try:
+        os.utime(record, ns=(kept.st_atime_ns, kept.st_mtime_ns + 10**9))
+        before = view.load.done_count
+        view.poll()
+        assert view.load.done_count == before + 1
+        assert view.figures["Milling"] is figures
+    finally:
+        os.utime(record, ns=(kept.st_atime_ns, kept.st_mtime_ns))
 
 
 def test_the_frame_under_the_cursor_is_shared(root: Path) -> None:
@@ -157,10 +181,10 @@ def test_a_run_outside_the_allowed_folders_is_refused(root: Path, tmp_path: Path
     session = Session(ServerConfig((tmp_path,), tmp_path))
     view = ReportsView(session)
     view.on_enter()
-    assert view.work.error == ""
+    assert view.load.error == ""
     assert not view.state.has_content
     session.run_folder = str(root / "runs" / "dat")
-    assert view.work.error
+    assert view.load.error
     assert view.loaded is None
 
 

@@ -5,12 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bokeh.models import ColumnDataSource
 
 from components.config import ServerConfig
 from components.history import ValueHistory
 from components.pages.trend_view import TrendView
-from components.plots.trend_curves import ALL_POINTS, PANELS, panel_values, visible_columns, y_ends
+from components.plots.trend_curves import (
+    ALL_POINTS,
+    PANELS,
+    panel_values,
+    set_columns,
+    visible_columns,
+    y_ends,
+)
 from components.session import Session
+from components.widgets.plane_view import depth_scale
 from fibsem_dash.compute.executor import InProcessExecutor
 from fibsem_dash.jobs import JobRegistry
 from fibsem_dash.phantom import write_phantom
@@ -143,25 +152,32 @@ def test_the_code_makes_the_same_curves(view):
 
 def test_writing_with_other_settings_says_what_it_does_and_starts_a_job(view, tmp_path):
     registry = JobRegistry(tmp_path / "jobs", watch=False)
-    view.write._registry = registry
+    view.rerun._registry = registry
     view.controls.model.subtract_linear_y = False
-    view.write.prepare()
-    assert "12 slices of 12" in view.write.text.object
-    assert view.write.question.visible
+    view.rerun.prepare()
+    assert "12 slices of 12" in view.rerun.text.object
+    assert view.rerun.question.visible
     view.controls.model.subtract_linear_x = False
-    assert not view.write.question.visible
-    view.write.prepare()
-    view.write.start()
+    assert not view.rerun.question.visible
+    view.rerun.prepare()
+    view.rerun.start()
     (job,) = registry.jobs()
     assert job.folder == view.session.run_folder
     assert job.arguments[1] == "--out"
     config = Path(job.arguments[job.arguments.index("--config") + 1]).read_text()
     assert "subtract_linear_x: false" in config
     assert "fit_window: 7" in config
-    view.write.prepare()
-    view.write.start()
-    assert "already" in view.write.text.object
+    view.rerun.prepare()
+    view.rerun.start()
+    assert "already" in view.rerun.text.object
     assert len(registry.jobs()) == 1
+
+
+def test_all_figures_follow_a_run_that_was_made_again(view):
+    trend = view.trend
+    fewer = dataclasses.replace(trend.data, n_keypoints=trend.data.n_keypoints - 1)
+    view.plots.show(compute_trend(fewer, ChainSettings(fit_window=7)))
+    assert drawn(view, "keypoints", "n").tolist() == fewer.n_keypoints.tolist()
 
 
 def test_a_run_outside_the_allowed_folders_is_refused(run_folder, tmp_path):
@@ -186,6 +202,65 @@ def test_long_curves_keep_their_spikes():
     low, high = y_ends(frames, {"x": values}, 1200, 1300)
     assert low < values[1200:1300].min()
     assert 50 < high < 60
+
+
+def test_only_columns_that_changed_are_sent_again(view):
+    sent: list[str] = []
+    for name, figure in view.plots.figures.items():
+        figure.source.on_change("data", lambda _a, _o, _n, name=name: sent.append(name))
+    view.controls.model.subtract_linear_x = False
+    assert sorted(sent) == ["cumulative_shift", "residual_shift"]
+
+
+def test_a_source_takes_other_columns_of_any_length():
+    source = ColumnDataSource({"frame": np.arange(3.0), "x": np.array([1, np.nan, 3])})
+    told: list[object] = []
+    source.on_change("data", lambda _a, _o, _n: told.append(1))
+    set_columns(source, {"frame": np.arange(3.0), "x": np.array([1, np.nan, 3])})
+    assert not told
+    set_columns(source, {"frame": np.arange(3.0), "x": np.array([1, 2.0, 3])})
+    set_columns(source, {"frame": np.arange(2.0), "x": np.array([1, 2.0])})
+    assert len(told) == 2
+    assert source.data["x"].tolist() == [1, 2]
+    assert source.data["frame"].tolist() == [0, 1]
+
+
+def test_an_axis_stands_still_while_the_curves_fill_it(view):
+    plots, trend = view.plots, view.trend
+    y_range = plots.figures["cumulative_shift"].plot.y_range
+    before = y_range.start, y_range.end
+
+    def scaled(factor: float) -> tuple[float, float]:
+        scaled = {name: getattr(trend, name) * factor for name in ("before_fit", "fit")}
+        plots.show(dataclasses.replace(trend, **scaled))
+        return y_range.start, y_range.end
+
+    assert scaled(0.9) == before
+    smaller = scaled(0.2)
+    assert before[0] < smaller[0] < smaller[1] < before[1]
+    larger = scaled(3)
+    assert larger[0] < before[0]
+    assert before[1] < larger[1]
+    plots.refine(2.0, 6.0)
+    assert (y_range.start, y_range.end) != larger
+
+
+@pytest.mark.parametrize(
+    ("depth", "scale"), [(0.1, 20), (1, 2), (10, 1), (19, 1), (80, 1 / 10), (1e6, 1e-3)]
+)
+def test_a_plane_that_would_be_a_line_is_stretched(depth, scale):
+    assert depth_scale(10.0, depth) == pytest.approx(scale)
+
+
+def test_a_stretched_plane_says_so(view):
+    plane = view.planes["xz"]
+    plane._scale(4.0, 2.0)
+    assert plane.figure.title.text == "XZ plane"
+    plane._scale(13.8, 0.112)
+    assert plane.figure.title.text == "XZ plane, z × 20"
+    plane._scale(4.0, 80.0)
+    assert plane.figure.title.text == "XZ plane, z ÷ 20"
+    assert plane.figure.aspect_scale == 20
 
 
 def test_all_curves_of_a_figure_are_given(view):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import subprocess
@@ -21,35 +20,13 @@ from fibsem_dash.compute.progress import Cancelled, SilentMonitor
 from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.pipeline import Registration
 from fibsem_dash.registration.run_store import STAGES
+from tests.run_files import fingerprints, named_results
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = Path(__file__).with_name("registering_process.py")
 N_FRAMES = 16
 SIZE = 128
 PATIENCE_S = 120.0
-
-
-def hashes(folder: Path) -> dict[str, tuple[str, int]]:
-    """Hash and modification time of every file below a folder."""
-    return {
-        str(path.relative_to(folder)): (
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-            path.stat().st_mtime_ns,
-        )
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def results(folder: Path) -> dict[str, bytes]:
-    """Bytes of everything in a run folder that has a final name, but for the record."""
-    return {
-        path.name: path.read_bytes()
-        for path in sorted(folder.iterdir())
-        if path.is_file()
-        and not path.name.startswith(".")
-        and path.name not in ("run.json", "run.lock")
-    }
 
 
 def without_last_column(table: bytes) -> bytes:
@@ -108,11 +85,11 @@ class FaultCase:
 
     def check_nothing_is_half_done(self) -> None:
         """Raw data as before; whatever has a final name is as an undisturbed run leaves it."""
-        assert hashes(self.raw) == self.before
+        assert fingerprints(self.raw) == self.before
         record = self.record
         if record:
             assert record["state"] in ("running", "failed", "cancelled", "done")
-        found = results(self.folder)
+        found = named_results(self.folder)
         edits = found.pop("edits.json", None)
         assert edits is None or json.loads(edits)
         expected = {name: self.expected[name] for name in found}
@@ -127,10 +104,10 @@ class FaultCase:
         self.run()
         assert self.record["state"] == "done"
         assert all(stage["state"] == "done" for stage in self.record["stages"].values())
-        found = results(self.folder)
+        found = named_results(self.folder)
         assert found == self.expected
         assert not (self.folder / "run.lock").exists()
-        assert hashes(self.raw) == self.before
+        assert fingerprints(self.raw) == self.before
         leftovers = [p.name for p in self.folder.iterdir() if p.name.endswith(".partial")]
         assert leftovers == []
 
@@ -142,7 +119,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> FaultCase:
     write_phantom(root / "raw", frames=N_FRAMES, size=SIZE, seed=7)
     case = FaultCase(root / "raw", root / "run", {})
     case.run()
-    case.expected = results(case.folder)
+    case.expected = named_results(case.folder)
     assert any(name.endswith(".mrc") for name in case.expected)
     return case
 
@@ -151,7 +128,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> FaultCase:
 def case(undisturbed: FaultCase, tmp_path: Path) -> FaultCase:
     """The same frames and a new run folder."""
     new = FaultCase(undisturbed.raw, tmp_path / "run", undisturbed.expected)
-    new.before = hashes(new.raw)
+    new.before = fingerprints(new.raw)
     return new
 
 
@@ -165,7 +142,7 @@ def own_case(undisturbed: FaultCase, tmp_path: Path) -> FaultCase:
         copy.write_bytes(path.read_bytes())
         os.utime(copy, ns=(path.stat().st_mtime_ns, path.stat().st_mtime_ns))
     new = FaultCase(raw, tmp_path / "run", undisturbed.expected)
-    new.before = hashes(raw)
+    new.before = fingerprints(raw)
     return new
 
 

@@ -9,6 +9,7 @@ from fibsem_dash.errors import ParameterError
 from fibsem_dash.features.blocks import coarse_shift, match_blocks, prepare_frame, reduce_image
 from fibsem_dash.features.blocks import solve_blocks as solve
 from fibsem_dash.features.blocks.correlation import cross_spectra, find_peaks
+from fibsem_dash.features.blocks.pull import window_pull
 from fibsem_dash.features.blocks.spectra import block_grid, block_spectra, n_frequencies
 from fibsem_dash.settings import BlockSettings, SolverSettings
 
@@ -60,14 +61,68 @@ def test_sub_pixel_shifts_are_found_within_a_hundredth_of_a_pixel(shift):
     np.testing.assert_allclose(found.matrix[:2, 2], shift, atol=0.01)
 
 
-def test_single_vectors_are_pulled_to_whole_pixels_by_two_percent_at_most():
-    image = texture((384, 384), seed=3)
-    for part in np.arange(0.1, 1.0, 0.2):
-        found, matches = estimate(image, fourier_shift(image, part, 0.0), "shift")
-        vectors = (matches.dst - matches.src)[found.inliers]
-        rest = part - round(part)
-        assert abs(vectors[:, 0].mean() - part) < 0.02 * abs(rest) + 0.001
-        assert vectors[:, 0].std() < 0.06
+def mean_vector(first, second, blocks):
+    """Mean displacement of the confident blocks within 1 px of their median, and the spread."""
+    matches = match_blocks(*(prepare_frame(image, blocks) for image in (first, second)), blocks)
+    vectors = (matches.dst - matches.src)[matches.confidence > 0.2]
+    near = np.abs(vectors - np.median(vectors, 0)).max(1) < 1
+    return vectors[near].mean(0), vectors[near].std(0)
+
+
+@pytest.mark.parametrize("blur", [1.2, 1.5])
+@pytest.mark.parametrize("blocks", [BLOCKS, BlockSettings(block_size=64, low_pass=0.3)])
+def test_displacements_are_not_pulled_to_zero(blur, blocks):
+    image = texture((384, 384), seed=3, blur=blur)
+    for shift in ((0.25, -0.45), (1.4, 0.5)):
+        frames = [prepare_frame(part, blocks) for part in (image, fourier_shift(image, *shift))]
+        # The same pixels in both frames, so that all of the displacement is left to measure.
+        raw = find_peaks(
+            cross_spectra(*(frame.spectra for frame in frames), blocks), blocks.block_size, 10
+        )
+        clear = raw.confidence > 0.2
+        factors = window_pull(frames[0].spectra, frames[1].spectra, raw.vectors, clear, blocks)
+        pulled = raw.vectors[clear].mean(0)
+        assert np.all(np.abs(pulled) < 0.995 * np.abs(shift))
+        np.testing.assert_allclose(pulled / factors, shift, rtol=0.004, atol=0.0005)
+
+
+@pytest.mark.real
+def test_displacements_of_tissue_are_not_pulled_to_zero(shared):
+    path = sorted((shared / "data" / "fib25").glob("*.png"))[10]
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float64)
+    inside = slice(40, 480)
+    for shift in ((0.3, 0.45), (0.49, -0.2), (-0.45, -0.45)):
+        moved = fourier_shift(image, *shift)
+        found, spread = mean_vector(image[inside, inside], moved[inside, inside], BLOCKS)
+        np.testing.assert_allclose(found, shift, atol=0.001)
+        assert spread.max() < 0.01
+
+
+def test_too_few_blocks_leave_displacements_as_they_are():
+    image = texture((100, 100), seed=3)
+    spectra = prepare_frame(image, BLOCKS).spectra
+    n = spectra.shape[0] * spectra.shape[1]
+    factors = window_pull(spectra, spectra, np.zeros((n, 2)), np.zeros(n, bool), BLOCKS)
+    np.testing.assert_array_equal(factors, [1, 1])
+
+
+def test_strong_stretches_are_found_without_a_pull():
+    image = texture((480, 480), seed=5)
+    matrix = np.array([[1.03, 0, -7.2], [0, 0.97, 7.2], [0, 0, 1]])
+    found, _ = estimate(image, warped(image, matrix), "affine")
+    corners = np.array([[20, 20, 1], [460, 20, 1], [20, 460, 1], [460, 460, 1]]).T
+    assert np.abs((found.matrix - matrix) @ corners).max() < 0.06
+
+
+def test_blocks_that_match_well_weigh_more():
+    rng = np.random.default_rng(8)
+    image = texture((300, 600), seed=25)
+    moved = fourier_shift(image, 0.7, 0.2)
+    for part in (image, moved):
+        part[:, 300:] += rng.normal(0, 40, (300, 300))
+    matches = match_blocks(*(prepare_frame(part, BLOCKS) for part in (image, moved)), BLOCKS)
+    left = matches.src[:, 0] < 270
+    assert matches.weight[left].min() > 2 * np.median(matches.weight[~left])
 
 
 @pytest.mark.parametrize(
@@ -156,9 +211,10 @@ def test_a_frame_below_one_block_is_refused_with_a_remedy():
 
 
 def test_the_smallest_frame_holds_one_block():
-    grid = block_grid((64, 64), BLOCKS)
+    shape = (BLOCKS.block_size,) * 2
+    grid = block_grid(shape, BLOCKS)
     assert (grid.rows, grid.columns) == (1, 1)
-    found, _ = estimate(texture((64, 64)), texture((64, 64)))
+    found, _ = estimate(texture(shape), texture(shape))
     assert "of 1 blocks" in found.reason
 
 
@@ -190,14 +246,14 @@ def test_all_blocks_at_once_equal_a_loop_over_blocks():
     grid = block_grid(image.shape, BLOCKS)
     spectra = [
         block_spectra(part, grid, BLOCKS).reshape(
-            grid.rows * grid.columns, -1, n_frequencies(64, BLOCKS.low_pass) + 1
+            grid.rows * grid.columns, -1, n_frequencies(grid.size, BLOCKS.low_pass) + 1
         )
         for part in (image, moved)
     ]
-    together = find_peaks(cross_spectra(*spectra, BLOCKS), 64, 10)
+    together = find_peaks(cross_spectra(*spectra, BLOCKS), grid.size, 10)
     for n in range(grid.rows * grid.columns):
         one = find_peaks(
-            cross_spectra(spectra[0][n : n + 1], spectra[1][n : n + 1], BLOCKS), 64, 10
+            cross_spectra(spectra[0][n : n + 1], spectra[1][n : n + 1], BLOCKS), grid.size, 10
         )
         np.testing.assert_allclose(one.vectors[0], together.vectors[n], atol=1e-4)
         np.testing.assert_allclose(one.confidence[0], together.confidence[n], atol=1e-4)

@@ -14,6 +14,7 @@ import pytest
 from fibsem_dash.jobs import JobRecord, JobRegistry, jobs_folder
 from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.pipeline import Registration
+from tests.run_files import results_without_report
 
 PATIENCE_S = 90.0
 
@@ -24,21 +25,12 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(write_phantom(tmp_path_factory.mktemp("jobs") / "raw", frames=16, size=192).folder)
 
 
-def results(folder: Path) -> dict[str, bytes]:
-    """Bytes of the results in a run folder: everything but the record and the cache."""
-    return {
-        path.name: path.read_bytes()
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name not in ("run.json", "report.html")
-    }
-
-
 @pytest.fixture(scope="session")
 def expected(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Results of an uninterrupted run in this process."""
     folder = tmp_path_factory.mktemp("expected") / "run"
     Registration(sorted(raw.glob("*.dat")), folder).run()
-    return results(folder)
+    return results_without_report(folder)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from fibsem_dash.phantom import PhantomResult, write_phantom
 from fibsem_dash.registration.pipeline import Registration, RunSummary
 from fibsem_dash.registration.run_store import STAGES
 from fibsem_dash.settings import RunSettings, update
+from tests.run_files import fingerprints, results
 
 N_FRAMES = 12
 
@@ -27,30 +27,10 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> PhantomResult:
     return write_phantom(tmp_path_factory.mktemp("phantom"), frames=N_FRAMES, size=192, seed=3)
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Bytes of the results in a run folder: everything but the record and the cache."""
-    return {
-        path.name: path.read_bytes()
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name != "run.json"
-    }
-
-
 @pytest.fixture
 def fingerprint() -> Callable[[Path], dict[str, tuple[str, int]]]:
     """Hash and time of every file below a folder: fingerprint(folder)."""
-
-    def take(folder: Path) -> dict[str, tuple[str, int]]:
-        return {
-            str(path.relative_to(folder)): (
-                hashlib.sha256(path.read_bytes()).hexdigest(),
-                path.stat().st_mtime_ns,
-            )
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
-
-    return take
+    return fingerprints
 
 
 class CancelAfter(SilentMonitor):
@@ -113,7 +93,7 @@ class Run:
     @property
     def contents(self) -> dict[str, bytes]:
         """Bytes of the results."""
-        return contents(self.folder)
+        return results(self.folder)
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ def test_back_hint_and_theme(open_page: Callable[[str], Any], stack_folder: Path
     page.wait_for_url("**frame=4**")
     assert page.evaluate("history.length") == entries
     page.get_by_label("Toggle theme").click()
+    # Its tooltip lies over the hint for as long as the mouse stays.
+    page.mouse.move(640, 500)
     page.get_by_role("button", name="Close the hint").click()
     page.get_by_text("SIFT", exact=True).first.click()
     expect(page.get_by_text("Matching").first).to_be_visible()

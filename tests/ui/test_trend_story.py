@@ -1,119 +1,128 @@
-"""Trend and Pairs in a browser, on a small application of their own."""
+"""Trend, Pairs and Reports of a finished run, as tabs of the Registration page."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
+import shutil
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from fibsem_dash.phantom import write_phantom
-from fibsem_dash.registration.frames import find_frames
-from fibsem_dash.registration.pipeline import Registration
-
-playwright = pytest.importorskip("playwright.sync_api")
-expect = playwright.expect
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 pytestmark = pytest.mark.ui
 
-PROJECT = Path(__file__).resolve().parents[2]
+PAINTED = """title => {
+    const views = [];
+    const look = view => {
+        views.push(view);
+        for (const child of view.children ? [...view.children()] : []) look(child);
+        for (const child of view.child_views ?? []) if (!views.includes(child)) look(child);
+    };
+    for (const root of Object.values(Bokeh.index)) look(root);
+    const view = views.find(v => v.model?.title?.text?.startsWith(title) && v.canvas_view);
+    if (!view) return "";
+    const canvas = view.canvas_view.primary.canvas ?? view.canvas_view.compose().canvas;
+    return canvas.width ? canvas.toDataURL() : "";
+}"""
+"""What a figure has drawn, as a picture; empty while there is none."""
 
-APP = """
-import sys
-from pathlib import Path
-import panel as pn
-import panel_material_ui as pmui
+CHANGED = f"([title, before]) => {{ const now = ({PAINTED})(title); return now && now != before; }}"
 
-root = Path(sys.argv[1])
+DATA = """title => {
+    const own = model => model.title?.text?.startsWith(title) && model.renderers?.length;
+    const plot = Bokeh.documents.flatMap(d => [...d._all_models.values()]).find(own);
+    const source = plot.renderers.map(r => r.data_source).find(s => s?.get_column("x"));
+    return JSON.stringify(Array.from(source.get_column("image")?.[0] ?? source.get_column("x")));
+}"""
+"""The values behind a figure; its axes may be others after an undo."""
 
-def build():
-    from components.config import ServerConfig
-    from components.keyboard import Keyboard
-    from components.pages.pairs_view import PairsView
-    from components.pages.trend_view import TrendView
-    from components.session import Session
-    pn.extension("tabulator", notifications=True)
-    session = Session(ServerConfig((root / "data",), root / "runs"))
-    session.run_folder = str(root / "runs" / "run")
-    views = [TrendView(session), PairsView(session)]
-    tabs = pmui.Tabs(("Trend", views[0]), ("Pairs", views[1]), sizing_mode="stretch_both")
-    keys = Keyboard()
-    keys.param.watch(lambda e: views[tabs.active].on_key(e.new[0]), "pressed")
-    def turn(e):
-        views[e.old].on_leave()
-        views[e.new].on_enter()
-    tabs.param.watch(turn, "active")
-    views[0].on_enter()
-    return pmui.Page(title="trend", main=[tabs, keys], busy_indicator=None)
-
-server = pn.serve({"/": build}, address="127.0.0.1", port=0, show=False, start=False,
-                  verbose=False)
-server.start()
-print(f"is at http://127.0.0.1:{server.port}/", flush=True)
-server.io_loop.start()
-"""
+SAME = f"([title, wanted]) => ({DATA})(title) == wanted"
 
 
-@pytest.fixture(scope="module")
-def server(chromium, tmp_path_factory):
-    """Address of a server that shows one run."""
-    root = tmp_path_factory.mktemp("trendui").resolve()
-    folder = write_phantom(root / "data", frames=10, size=192, seed=2).folder
-    Registration(find_frames(folder), root / "runs" / "run").run()
-    (root / "app.py").write_text(APP)
-    with (root / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(root / "app.py"), str(root)],
-            cwd=PROJECT,
-            env=os.environ | {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        line = process.stdout.readline()
-        try:
-            found = re.search(r"is at (http://\S+)", line)
-            assert found, (root / "log").read_text()
-            yield found[1]
-        finally:
-            process.terminate()
-            process.wait(20)
-            process.stdout.close()
+@pytest.fixture
+def run_page(tab: Any, finished_run: Path, request: pytest.FixtureRequest) -> Any:
+    """The Registration page with a run of this story's own, opened at a tab."""
+    own = finished_run.with_name(f"tabs-{request.node.name.split('[')[0][-24:]}")
+    shutil.copytree(finished_run, own)
+    tab.open("?" + urlencode({"page": "registration", "run": str(own)}), ready=request.param)
+    tab.page.get_by_role("tab", name=request.param).click()
+    return tab.page
 
 
-def test_trend_curves_follow_a_control_and_ctrl_z(tab):
-    tab.open("", ready="Largest residual x")
-    page = tab.page
+def drawn(page: Any, title: str) -> str:
+    """Return the picture of a figure once nothing is drawn any more."""
+    page.wait_for_function(CHANGED, arg=[title, ""])
+    before = ""
+    while (now := page.evaluate(PAINTED, title)) != before:
+        before = now
+        page.wait_for_timeout(700)
+    return before
+
+
+@pytest.mark.parametrize("run_page", ["Trend"], indirect=True)
+def test_curves_and_planes_follow_a_fit_and_undo(tab: Any, run_page: Any) -> None:
+    page = run_page
     row = page.locator("tr", has_text="Line taken out of x").locator("td.n")
     expect(row).not_to_have_text("0")
-    before = row.inner_text()
-    page.get_by_label("Line out of x", exact=True).click()
-    expect(row).to_have_text("0")
-    tab.shot("_changed")
-    page.get_by_text("Numbers", exact=True).click()
-    page.keyboard.press("Control+z")
-    expect(row).to_have_text(before)
+    taken = row.inner_text()
+    titles = "Shift, residual after the fits", "XZ plane", "YZ plane"
+    fitted = {title: drawn(page, title) for title in titles}
+    values = {title: page.evaluate(DATA, title) for title in titles}
+    undo = page.locator("button", has_text="Undo").filter(visible=True)
+    for take_back in ("the button", "ctrl-z"):
+        page.get_by_label("Line out of x", exact=True).click()
+        expect(row).to_have_text("0")
+        # A line out of x moves the frames along x, which only the plane along x shows whole.
+        for title in titles[:2]:
+            page.wait_for_function(CHANGED, arg=[title, fitted[title]])
+        tab.shot(f"_changed_{take_back.split()[-1]}")
+        if take_back == "ctrl-z":
+            page.get_by_text("Numbers", exact=True).click()
+            page.keyboard.press("Control+z")
+        else:
+            undo.click()
+        expect(row).to_have_text(taken)
+        for title in titles[:2]:
+            page.wait_for_function(SAME, arg=[title, values[title]])
+    expect(undo).to_be_disabled()
     page.get_by_role("button", name="Write with these settings").click()
     expect(page.get_by_text(re.compile("Nothing has to be computed"))).to_be_visible()
 
 
-def test_pairs_are_opened_and_placed_by_arrow_keys(tab):
-    tab.open("", ready="Largest residual x")
-    page = tab.page
-    page.get_by_role("tab", name="Pairs").click()
+@pytest.mark.parametrize("run_page", ["Pairs"], indirect=True)
+def test_pairs_are_opened_and_placed_by_arrow_keys(tab: Any, run_page: Any) -> None:
+    page = run_page
     page.locator(".tabulator-row").nth(1).click()
     expect(page.get_by_text(re.compile(r"Frame \d left, frame \d right"))).to_be_visible()
     page.get_by_role("tab", name="By hand").click()
     words = page.get_by_text(re.compile("second frame moved by"))
     expect(words).to_be_visible()
     before = words.inner_text()
-    page.keyboard.press("Shift+ArrowRight")
+    # The keys belong to the tool as soon as the server knows that its tab is open.
+    for _ in range(60):
+        page.keyboard.press("Shift+ArrowRight")
+        page.wait_for_timeout(500)
+        if words.inner_text() != before:
+            break
     expect(words).not_to_have_text(before)
     page.get_by_text(re.compile("Use placing")).click()
     expect(page.get_by_text(re.compile("1 pair decided"))).to_be_visible()
     tab.shot("_placed")
     page.get_by_role("button", name="Apply").click()
     expect(page.get_by_text(re.compile("To be computed"))).to_be_visible()
+
+
+@pytest.mark.parametrize("run_page", ["Reports"], indirect=True)
+def test_reports_of_the_headers_are_drawn(tab: Any, run_page: Any) -> None:
+    page = run_page
+    for name, row, title in (
+        ("Scan", "Scan rate", "Specimen current"),
+        ("Field of view", "Displacement in x", "Smooth displacement"),
+    ):
+        page.get_by_role("tab", name=name, exact=True).click()
+        expect(page.locator("tr", has_text=row).first).to_be_visible()
+        assert len(drawn(page, title)) > 2000
+        tab.shot("_" + name.replace(" ", "_"))

@@ -36,11 +36,25 @@ class BlockPeaks:
         One minus the ratio of the second highest peak to the highest, 0 to 1.
     curvature : (n, 2, 2) float64 array
         Negative Hessian of the peak over its height, px^-2: how sharply each direction is known.
+    coherence : (n,) float64 array
+        Height of the peak over what it were if all frequencies agreed, 0 to 1.
     """
 
     vectors: npt.NDArray[np.float64]
     confidence: npt.NDArray[np.float64]
     curvature: npt.NDArray[np.float64]
+    coherence: npt.NDArray[np.float64]
+
+    @property
+    def information(self) -> npt.NDArray[np.float64]:
+        """How well the vectors are known, px^-2, (n,).
+
+        Inverse variances of the delay of two signals (Cramér and Rao) go like the square of their
+        coherence times the curvature; here its geometric mean over both directions.
+        """
+        determinant = np.maximum(np.linalg.det(self.curvature), 0)
+        result: npt.NDArray[np.float64] = self.coherence**2 * np.sqrt(determinant)
+        return result
 
 
 def cross_spectra(first: Complexes, second: Complexes, settings: BlockSettings) -> Complexes:
@@ -117,9 +131,11 @@ def find_peaks(cross: Complexes, size: int, radius: int) -> BlockPeaks:
     with np.errstate(divide="ignore", invalid="ignore"):
         confidence = np.where(highest > 0, 1 - np.maximum(second, 0) / highest, 0.0)
     start = (place - radius).astype(np.float64)
-    vectors, curvature, ok = refine_peaks(cross, size, start)
+    vectors, height, curvature, ok = refine_peaks(cross, size, start)
     confidence = np.where(ok & (np.abs(place - radius) < radius).all(1), confidence, 0.0)
-    return BlockPeaks(vectors, confidence, curvature)
+    possible = np.abs(cross).sum((1, 2), dtype=np.float64)
+    coherence = np.divide(height, possible, out=np.zeros(n), where=possible > 0)
+    return BlockPeaks(vectors, confidence, curvature, np.clip(coherence, 0, 1))
 
 
 def _blank_discs(surface: Floats, place: npt.NDArray[np.int64], radius: float) -> None:
@@ -165,7 +181,12 @@ def _lag_basis(size: int, k: int, radius: int) -> tuple[Floats, Floats]:
 
 def refine_peaks(
     cross: Complexes, size: int, start: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+) -> tuple[
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.bool_],
+]:
     """Move from whole displacements to the exact maxima of the band-limited correlation.
 
     The correlation is a trigonometric polynomial, so its derivatives are exact sums. Those at the
@@ -185,6 +206,8 @@ def refine_peaks(
     -------
     vectors : (n, 2) float64 array
         Places of the maxima.
+    height : (n,) float64 array
+        The correlation there.
     curvature : (n, 2, 2) float64 array
         Negative Hessian over height there.
     converged : (n,) bool array
@@ -200,7 +223,7 @@ def refine_peaks(
     ok &= (np.abs(point - start) < 1.5).all(1)
     curvature = np.where(ok, -hessian / np.where(ok, height, 1.0), 0.0)
     matrices = curvature[[0, 1, 1, 2]].T.reshape(-1, 2, 2)
-    return np.where(ok[:, None], point, start), matrices, ok
+    return np.where(ok[:, None], point, start), height, matrices, ok
 
 
 def _moments(

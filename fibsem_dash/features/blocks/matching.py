@@ -15,6 +15,7 @@ from fibsem_dash.features.blocks.coarse import (
     reduce_image,
 )
 from fibsem_dash.features.blocks.correlation import cross_spectra, find_peaks
+from fibsem_dash.features.blocks.pull import window_pull
 from fibsem_dash.features.blocks.spectra import (
     BlockGrid,
     Complexes,
@@ -53,9 +54,11 @@ class BlockMatches:
     Attributes
     ----------
     src, dst : (n, 2) float64 array
-        Block centres (x, y) in the first frame and where they lie in the second, px.
+        Places (x, y) in the first frame and in the second, px: of what both blocks hold in common.
     confidence : (n,) float64 array
         0 to 1.
+    weight : (n,) float64 array
+        How well each vector is known, relative to others, at least zero.
     coarse : CoarseShift
         Shift of the whole frame that the search started from.
     """
@@ -63,6 +66,7 @@ class BlockMatches:
     src: npt.NDArray[np.float64]
     dst: npt.NDArray[np.float64]
     confidence: npt.NDArray[np.float64]
+    weight: npt.NDArray[np.float64]
     coarse: CoarseShift
 
     def __len__(self) -> int:
@@ -92,9 +96,8 @@ def prepare_frame(image: npt.NDArray[Any], settings: BlockSettings) -> BlockFram
 def match_blocks(first: BlockFrame, second: BlockFrame, settings: BlockSettings) -> BlockMatches:
     """Find where the blocks of the first frame lie in the second.
 
-    The second frame's blocks are cut out at the nearest whole coarse shift. A window that does not
-    move with the content pulls what remains (mostly below half a pixel) towards zero, by 1 to 2 %
-    of it for blocks of 64 px.
+    The second frame's blocks are cut out at the nearest whole coarse shift. Windows that do not
+    move with the content pull what remains towards zero, see `window_pull`; that is undone.
 
     Parameters
     ----------
@@ -107,7 +110,7 @@ def match_blocks(first: BlockFrame, second: BlockFrame, settings: BlockSettings)
     dx, dy = round(coarse.x), round(coarse.y)
     rows, columns, part = _common_blocks(first, dx, dy)
     if part.rows == 0 or part.columns == 0:
-        return BlockMatches(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), coarse)
+        return BlockMatches(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), np.zeros(0), coarse)
     ours = first.spectra[rows, columns]
     if (dx, dy) == (0, 0):
         theirs = second.spectra
@@ -118,8 +121,12 @@ def match_blocks(first: BlockFrame, second: BlockFrame, settings: BlockSettings)
         theirs = block_spectra(second.pixels, moved, settings)
     cross = cross_spectra(ours, theirs, settings)
     peaks = find_peaks(cross, part.size, settings.search_radius)
-    src = part.centres
-    return BlockMatches(src, src + peaks.vectors + (dx, dy), peaks.confidence, coarse)
+    clear = peaks.confidence >= settings.confidence
+    vectors = peaks.vectors / window_pull(ours, theirs, peaks.vectors, clear, settings)
+    # Both windows weigh highest what lies in the middle between its two places.
+    src = part.centres - vectors / 2
+    dst = src + vectors + (dx, dy)
+    return BlockMatches(src, dst, peaks.confidence, peaks.information, coarse)
 
 
 def _common_blocks(frame: BlockFrame, dx: int, dy: int) -> tuple[slice, slice, BlockGrid]:

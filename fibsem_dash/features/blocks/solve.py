@@ -46,8 +46,7 @@ def solve_blocks(
     if n_confident < needed:
         reason = f"{n_confident} of {n} blocks have a clear peak, {needed} are needed"
         return failure(n, reason), confident
-    # The square root: vectors of clear peaks are better, but tissue deforms everywhere alike.
-    weights = np.where(confident, np.sqrt(matches.confidence), 0.0)
+    weights = np.where(confident, matches.weight, 0.0)
     fit = fit_vectors(
         matches.src,
         matches.dst - matches.src,

@@ -1,52 +1,27 @@
+"""The SIFT page: a pair is tried, drawn, and told in numbers."""
+
 from __future__ import annotations
 
 import asyncio
-import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import yaml
 
 from components.config import ServerConfig
-from components.pages.sift import BLOCKS, SiftPage, run_trial
+from components.pages.sift import SiftPage, run_trial
 from components.pages.sift_results import number_rows, results_html, significant
-from components.pages.sift_settings import PRESETS, settings_from_yaml, settings_yaml
 from components.plots.matches import match_columns
 from components.plots.residuals import histogram_columns, round_length, vector_columns
 from components.session import Session
-from components.stream import StreamWork
-from fibsem_dash.errors import FibsemDashError, RunError
+from fibsem_dash.errors import RunError
 from fibsem_dash.io.dat import write_dat
 from fibsem_dash.phantom import write_phantom
-from fibsem_dash.registration.frames import find_frames, inspect_frame
-from fibsem_dash.registration.trial_cache import TrialCache
-from fibsem_dash.registration.trial_table import compare_trials, spread_pairs, variants_of
-from fibsem_dash.settings import RunSettings, from_dict, update
+from fibsem_dash.registration.frames import inspect_frame
+from tests.open_session import open_session
 
 # Panel's table calls pandas in a way that pandas wants to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
-
-
-def open_session(folder: Path) -> Session:
-    session = Session(ServerConfig((folder,), folder / "runs"))
-    paths = find_frames(folder)
-    session.open_frames(str(folder), [inspect_frame(i, str(p)) for i, p in enumerate(paths)])
-    return session
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_phantom(tmp_path_factory.mktemp("sift"), frames=6, size=192, seed=3).folder
-
-
-@pytest.fixture
-def page(folder):
-    page = SiftPage(open_session(folder))
-    page.__panel__()
-    page.on_enter()
-    return page
 
 
 def test_the_page_tries_the_pair_under_the_cursor(page):
@@ -172,102 +147,6 @@ def test_without_a_stack_the_page_says_what_to_do(tmp_path):
     assert session.page == "data"
 
 
-def test_settings_go_through_yaml_and_back(page):
-    page.tuned.params.solver.drmax = 2.5
-    page.session.settings.chain.fit_order = 1
-    text = page.tuned.yaml()
-    assert from_dict(yaml.safe_load(text)) == page.tuned.settings()
-    page.tuned.take_preset("Defaults")
-    assert page.tuned.params.solver.drmax == 1.5
-    page.session.settings.chain.fit_order = 3
-    page.side._on_load(SimpleNamespace(new=text.encode()))
-    assert page.tuned.params.solver.drmax == 2.5
-    assert page.session.settings.chain.fit_order == 3
-    assert "Use for the run" in page.side.problem.object
-    page.side.use_for_run()
-    assert page.session.settings.chain.fit_order == 1
-    assert settings_from_yaml(settings_yaml(RunSettings()).encode())[0] == RunSettings()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"a: [", b"\xff\xfe", b"- 1", b"", b"solver: {drmaxx: 1}", b"solver: {drmax: -1}",
-     b"!!python/object/apply:os.system ['true']", b"1: 2", b"solver: 3", b"x" * 1_000_001],
-)  # fmt: skip
-def test_bad_files_are_told_in_words_and_change_nothing(page, content):
-    before = page.tuned.settings()
-    with pytest.raises(FibsemDashError):
-        settings_from_yaml(content)
-    if content:
-        page.side._on_load(SimpleNamespace(new=content))
-        assert page.side.problem.visible
-        assert page.side.problem.object
-    assert page.tuned.settings() == before
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_are_valid(name):
-    assert update(RunSettings(), PRESETS[name])
-
-
-def test_the_laboratory_fills_its_table_and_loads_a_row(page):
-    lab = page.laboratory
-    lab.transforms.value, lab.n_pairs.value = ["shift", "affine"], 2
-    lab.start()
-    assert len(lab.rows) == 8
-    assert len(lab.table.value) == 4
-    assert len(lab.plot.source.data["ncc"]) == 4
-    assert 14 in lab.plot.source.data["size"]
-    assert "★" in list(lab.table.value["efficient"])
-    lab.rows_shown.value = "each pair"
-    assert len(lab.table.value) == 8
-    place = list(lab.table.value["transform"]).index("affine")
-    lab._on_click(SimpleNamespace(row=place))
-    assert page.tuned.params.solver.transform == "affine"
-    lab.transforms.value = []
-    lab.start()
-    assert "Choose" in lab.alert.object
-
-
-def test_the_laboratory_varies_one_more_setting_and_loads_its_value(page):
-    lab = page.laboratory
-    lab.transforms.value, lab.solvers.value, lab.n_pairs.value = ["shift"], ["RANSAC"], 1
-    lab.varied.value = "sift.sigma"
-    assert lab.values.visible
-    lab.values.value = "1.6, 2"
-    page.session.frame = 3
-    lab.start()
-    assert [row.changed for row in lab.rows] == ["sigma 1.6", "sigma 2"]
-    assert {row.pair for row in lab.rows} == {"3 → 4"}, "one pair is that of the Pair tab"
-    assert "changed" not in lab.table.hidden_columns
-    lab._on_click(SimpleNamespace(row=1))
-    assert page.tuned.params.sift.sigma == 2.0
-    assert "Loaded: shift, RANSAC, auto, sigma 2" in lab.words.object
-
-
-@pytest.mark.parametrize("text", ["much", "-3", "", " , "])
-def test_values_that_make_no_sense_are_told(page, text):
-    lab = page.laboratory
-    lab.varied.value = "sift.sigma"
-    lab.values.value = text
-    lab.start()
-    assert lab.alert.visible
-    assert lab.alert.object
-    assert lab.rows == []
-
-
-def test_a_stopped_comparison_has_no_row_of_the_stopped_trial(folder):
-    paths = [str(path) for path in find_frames(folder)]
-    answers = iter([False, False, True, True])
-    rows = compare_trials(
-        spread_pairs(list(enumerate(paths)), 1),
-        variants_of(RunSettings(), ["shift"], ["RANSAC"]),
-        cache=TrialCache(),
-        stop=lambda: next(answers),
-    )
-    assert list(rows) == []
-
-
 def test_large_frames_are_tried_in_their_middle_until_the_whole_is_asked_for(tmp_path):
     folder = write_phantom(tmp_path / "big", frames=2, size=1600, seed=3).folder
     page = SiftPage(open_session(folder))
@@ -301,12 +180,6 @@ def test_keys_fit_the_view_and_stretch_the_contrast(page):
     assert view.extent.data["left"]
 
 
-def test_the_laboratory_needs_a_pair(page):
-    page.side.step.value = 100
-    page.laboratory.start()
-    assert "no pair" in page.laboratory.alert.object
-
-
 def test_only_the_newest_of_several_requests_counts(folder):
     async def story():
         page = SiftPage(open_session(folder))
@@ -323,45 +196,6 @@ def test_only_the_newest_of_several_requests_counts(folder):
     page = asyncio.run(story())
     assert page.work.done_count == 1
     assert page.work.result.request.settings.solver.drmax == 3.0
-
-
-def test_long_work_stops_and_keeps_what_came():
-    async def story():
-        work, going = StreamWork(), threading.Event()
-        seen = []
-        work.param.watch(lambda _e: seen.extend(work.new_items), "done_count")
-
-        def make(stop):
-            while not stop():
-                yield 1
-                going.wait(0.01)
-
-        work.start(make, 1000)
-        for _ in range(200):
-            await asyncio.sleep(0.02)
-            if seen:
-                break
-        work.stop()
-        n = len(seen)
-        await asyncio.sleep(0.6)
-        return work, n, len(seen)
-
-    work, before, after = asyncio.run(story())
-    assert before == after > 0
-    assert not work.busy
-
-
-def test_work_that_fails_says_why():
-    work = StreamWork()
-
-    def make(_stop):
-        yield 1
-        raise ValueError("broken")
-
-    work.start(make, 2)
-    assert work.done == 1
-    assert "broken" in work.error
-    assert not work.busy
 
 
 def test_numbers_and_scales():
@@ -391,50 +225,3 @@ def test_the_counts_of_matches_add_up(page):
     passed = trial.matches.below(page.tuned.params.matching.lowe_ratio)
     assert matches == passed.sum()
     assert outliers == (passed & ~trial.inliers).sum()
-
-
-def test_blocks_are_tried_while_their_tab_is_shown(page):
-    blocks = page.blocks
-    assert blocks.work.done_count == 0
-    page.tabs.active = BLOCKS
-    outcome = blocks.work.result
-    trial, pair = outcome.blocks, page.work.result.trial
-    assert outcome.pair is pair
-    used, unused = blocks.map.used.data, blocks.map.unused.data
-    assert len(used["x0"]) == trial.used.sum() > 10
-    assert len(used["x0"]) + len(unused["x0"]) == len(trial.matches)
-    np.testing.assert_allclose(used["dx"], trial.vectors[trial.used, 0])
-    page.blocks.kind.value = "residual"
-    longest = np.hypot(used["x1"] - used["x0"], used["y1"] - used["y0"]).max()
-    left = blocks.map.used.data
-    np.testing.assert_allclose(left["rx"], trial.residuals[trial.used, 0])
-    assert longest > 0
-    done = blocks.work.done_count
-    page.tuned.params.blocks.block_size = 48
-    assert blocks.work.done_count == done + 1
-    assert blocks.work.result.blocks.block_size == 48
-    assert page.side.note.object.startswith("Tried on a copy")
-    page.tabs.active = 0
-    page.tuned.params.blocks.block_size = 64
-    assert blocks.work.done_count == done + 1
-
-
-def test_blocks_that_give_no_transform_say_why(page):
-    page.tabs.active = BLOCKS
-    page.tuned.params.blocks.confidence = 1.0
-    assert page.blocks.failure.visible
-    assert "No transform" in page.blocks.failure.object
-    page.blocks.kind.value = "residual"
-    assert len(page.blocks.map.used.data["x0"]) == 0
-
-
-def test_the_blocks_come_first_where_the_run_uses_them(folder):
-    session = open_session(folder)
-    session.settings.estimation.estimator = "blocks"
-    page = SiftPage(session)
-    page.__panel__()
-    page.on_enter()
-    assert page.tabs.active == BLOCKS
-    assert page.blocks.work.done_count == 1
-    page.on_leave()
-    assert not page.blocks.active
