@@ -122,7 +122,8 @@ class Session(param.Parameterized):
             self.run_folder = ""
         if not request.keep_frame:
             self.frame = 0
-        elif self.frame >= n_frames:
+        elif self.frame >= n_frames > 0:
+            # A reading that was stopped before its first frame says so itself.
             self.error = (
                 f"There is no frame {self.frame}: this stack has frames 0 to {n_frames - 1}."
             )

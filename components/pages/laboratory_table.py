@@ -15,6 +15,7 @@ from fibsem_dash.registration.trial_table import TrialRow
 COLUMNS = {
     "efficient": "★",
     "pair": "Frames",
+    "estimator": "Estimator",
     "transform": "Model",
     "solver": "Solver",
     "matcher": "Matcher",
@@ -75,5 +76,5 @@ def result_table() -> Any:
         min_height=200,
         sorters=[{"field": "error_px", "dir": "asc"}],
         theme="site",
-        hidden_columns=["pair", "matcher", "changed", "reason"],
+        hidden_columns=["pair", "estimator", "matcher", "changed", "reason"],
     )

@@ -26,6 +26,7 @@ from fibsem_dash.registration.trial_table import (
     compare_trials,
     mean_rows,
     spread_pairs,
+    variant_name,
     variants_of,
 )
 from fibsem_dash.settings import TRANSFORMS, RunSettings
@@ -99,6 +100,10 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
         self.transforms = pmui.MultiChoice(
             label="Models", options=list(TRANSFORMS), value=list(TRANSFORMS), width=440
         )
+        self.estimators = pmui.MultiChoice(
+            label="Estimators", options=["sift", "blocks"], value=["sift"], width=150,
+            description="Blocks have neither solver nor matcher: one row for each model",
+        )  # fmt: skip
         self.solvers = pmui.MultiChoice(
             label="Solvers", options=["RANSAC", "LinReg"], value=["RANSAC", "LinReg"], width=150
         )
@@ -158,6 +163,7 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
             self.matchers.value,
             self.varied.value,
             values,
+            self.estimators.value,
         )
 
     def chosen_pairs(self, frames: list[tuple[int, str]]) -> list[TrialPair]:
@@ -180,7 +186,9 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
         if not pairs:
             problem = "The stack has no pair of usable frames that far apart."
         elif not variants and not problem:
-            problem = "Choose at least one model and one solver, and values of what is varied."
+            problem = (
+                "Choose at least one estimator, model and solver, and values of what is varied."
+            )
         self.alert.param.update(object=plain(problem), visible=bool(problem))
         if problem:
             return
@@ -216,7 +224,8 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
             "pair": means,
             "changed": not any(row.changed for row in rows),
             "reason": not any(row.reason for row in rows),
-            "matcher": len({row.matcher for row in rows}) < 2,
+            "matcher": len({row.matcher for row in rows if row.matcher}) < 2,
+            "estimator": len({row.estimator for row in rows}) < 2,
         }
         hidden = [name for name, is_empty in empty.items() if is_empty]
         if self.table.hidden_columns != hidden:
@@ -237,23 +246,28 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
 
     def _on_click(self, event: Any) -> None:
         row = self.table.value.iloc[event.row]
-        names = [str(row[name]) for name in ("transform", "solver", "matcher", "changed")]
-        variant = self.variants.get(", ".join(filter(None, names)))
+        order = ("transform", "solver", "matcher", "changed", "estimator")
+        variant = self.variants.get(variant_name(*(str(row[name]) for name in order)))
         if variant is None:
             return
-        changes = {
+        changes: dict[str, Any] = {
             "solver.transform": variant.transform,
-            "solver.solver": variant.solver,
-            "matching.matcher": variant.matcher,
+            "estimation.estimator": variant.estimator,
         }
+        if variant.estimator == "sift":
+            changes |= {"solver.solver": variant.solver, "matching.matcher": variant.matcher}
         if variant.varied:
             group, name = variant.varied.split(".")
             changes[variant.varied] = getattr(getattr(variant.settings, group), name)
         self._load(changes)
-        self.words.object = f"Loaded: {variant.name}. The Pair tab shows it."
+        tab = "Blocks" if variant.estimator == "blocks" else "Pair"
+        self.words.object = f"Loaded: {variant.name}. The {tab} tab shows it."
 
     def __panel__(self) -> Any:
-        choices = pn.Row(self.transforms, self.solvers, self.matchers, sizing_mode="stretch_width")
+        choices = pn.FlexBox(
+            self.transforms, self.estimators, self.solvers, self.matchers,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
         values = pn.Row(
             self.n_pairs,
             self.varied,

@@ -12,7 +12,7 @@ from bokeh.plotting import figure
 from components.plots.base import hold_ranges
 from components.plots.colours import CURSOR, RUNS
 from components.plots.export import add_export
-from fibsem_dash.registration.trial_table import TrialRow
+from fibsem_dash.registration.trial_table import TrialRow, variant_name
 from fibsem_dash.settings import TRANSFORMS
 
 MARKERS = {"RANSAC": "circle", "LinReg": "square"}
@@ -38,12 +38,15 @@ def scatter_columns(rows: Sequence[TrialRow]) -> dict[str, Any]:
         "seconds": [r.seconds for r, _ in good],
         "ncc": [r.ncc for r, _ in good],
         "name": [
-            ", ".join(filter(None, (r.transform, r.solver, r.matcher, r.changed))) for r, _ in good
+            variant_name(r.transform, r.solver, r.matcher, r.changed, r.estimator) for r, _ in good
         ],
         "pair": [r.pair for r, _ in good],
         "error": [r.error_px for r, _ in good],
         "colour": [RUNS[TRANSFORMS.index(r.transform)] for r, _ in good],
-        "marker": [MARKERS.get(r.solver, "circle") for r, _ in good],
+        "marker": [
+            "diamond" if r.estimator == "blocks" else MARKERS.get(r.solver, "circle")
+            for r, _ in good
+        ],
         "size": [14 if e else 8 for _, e in good],
         "model": [r.transform for r, _ in good],
     }

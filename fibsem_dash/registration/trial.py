@@ -70,16 +70,7 @@ def try_pair(
     """
     cache = SHARED if cache is None else cache
     detector = settings.input.detector
-    sources = open_frame(first_path), open_frame(second_path)
-    if sources[0].shape != sources[1].shape:
-        raise RunError(
-            "the frames differ in size",
-            path=second_path,
-            expected="{1} x {0} pixels".format(*sources[0].shape),
-            found="{1} x {0} pixels".format(*sources[1].shape),
-        )
-    part = region or trial_region(sources[0].shape, max_side=max_side)
-    check_region(part, sources[0].shape)
+    sources, part = _opened(first_path, second_path, max_side, region)
     seconds = dict.fromkeys(PARTS, 0.0)
     made: set[str] = set()
     frames, points, keys = [], [], []
@@ -118,6 +109,60 @@ def try_pair(
         frozenset(PARTS) - made,
         region_note(part, sources[0].shape),
     )
+
+
+def read_pair(
+    first_path: str,
+    second_path: str,
+    settings: RunSettings,
+    *,
+    max_side: int = 0,
+    cache: TrialCache | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[TrialFrame, TrialFrame, float]:
+    """Read the 8-bit images of a pair as `try_pair` does, without key points.
+
+    Parameters
+    ----------
+    first_path, second_path, settings, max_side, cache, stop
+        See `try_pair`, also for the errors.
+
+    Returns
+    -------
+    first, second : TrialFrame
+        The frames.
+    seconds : float
+        Time that reading and scaling took for both; that of the first time where they were kept.
+    """
+    cache = SHARED if cache is None else cache
+    sources, part = _opened(first_path, second_path, max_side, None)
+    frames, seconds = [], 0.0
+    for source in sources:
+        _go_on(stop)
+        image, levels, took, _new = _prepared(
+            source, settings.input.detector, settings, part, cache
+        )
+        seconds += sum(took)
+        frames.append(
+            TrialFrame(str(source.path), image, *levels, part, source.pixel_size_nm, source.shape)
+        )
+    return frames[0], frames[1], seconds
+
+
+def _opened(
+    first_path: str, second_path: str, max_side: int, region: Region | None
+) -> tuple[tuple[Any, Any], Region]:
+    sources = open_frame(first_path), open_frame(second_path)
+    if sources[0].shape != sources[1].shape:
+        raise RunError(
+            "the frames differ in size",
+            path=second_path,
+            expected="{1} x {0} pixels".format(*sources[0].shape),
+            found="{1} x {0} pixels".format(*sources[1].shape),
+        )
+    part = region or trial_region(sources[0].shape, max_side=max_side)
+    check_region(part, sources[0].shape)
+    return sources, part
 
 
 def _go_on(stop: Callable[[], bool]) -> None:

@@ -12,11 +12,15 @@ import numpy as np
 
 from fibsem_dash.compute.executor import describe_error
 from fibsem_dash.errors import FibsemDashError
-from fibsem_dash.registration.trial import try_pair
-from fibsem_dash.registration.trial_alignment import aligned_ncc
+from fibsem_dash.registration.block_trial import try_blocks
+from fibsem_dash.registration.trial import read_pair, try_pair
+from fibsem_dash.registration.trial_alignment import aligned_ncc, laid_ncc
 from fibsem_dash.registration.trial_cache import TrialCache
 from fibsem_dash.registration.trial_result import PairTrial
 from fibsem_dash.settings import RunSettings, update
+
+OF_KEY_POINTS = ("sift", "matching")
+"""Groups of settings that blocks do without."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Variant:
         The further setting that differs, with its value, in words; empty where none does.
     varied : str
         Its name as ``group.setting``.
+    estimator : {"sift", "blocks"}
+        Blocks have neither solver nor matcher: both are empty.
     """
 
     transform: str
@@ -41,12 +47,12 @@ class Variant:
     settings: RunSettings
     changed: str = ""
     varied: str = ""
+    estimator: str = "sift"
 
     @property
     def name(self) -> str:
         """What tells it from the others."""
-        names = self.transform, self.solver, self.matcher, self.changed
-        return ", ".join(filter(None, names))
+        return variant_name(self.transform, self.solver, self.matcher, self.changed, self.estimator)
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class TrialRow:
     ----------
     pair : str
         Numbers of the frames; of a mean, how many pairs it is of.
-    transform, solver, matcher, changed : str
+    transform, solver, matcher, changed, estimator : str
         The variant; `changed` is the further setting that is varied, with its value.
     n_matches, n_inliers : float
         Matches that passed Lowe's test, and those that the matrix rests on.
@@ -100,6 +106,15 @@ class TrialRow:
     failed: int = 0
     reason: str = ""
     changed: str = ""
+    estimator: str = "sift"
+
+
+def variant_name(
+    transform: str, solver: str, matcher: str, changed: str = "", estimator: str = "sift"
+) -> str:
+    """Return what tells a variant or a row from the others; see `Variant` for the parts."""
+    blocks = "blocks" if estimator == "blocks" else ""
+    return ", ".join(filter(None, (blocks, transform, solver, matcher, changed)))
 
 
 def variants_of(
@@ -109,6 +124,7 @@ def variants_of(
     matchers: Sequence[str] = (),
     varied: str = "",
     values: Sequence[Any] = (),
+    estimators: Sequence[str] = ("sift",),
 ) -> list[Variant]:
     """Combine models, solvers, matchers and values; what is not varied is that of the settings.
 
@@ -122,6 +138,8 @@ def variants_of(
         One more setting by ``group.setting``, such as "sift.sigma"; empty varies none.
     values : sequence
         Its values; text is converted.
+    estimators : sequence of {"sift", "blocks"}
+        Blocks are combined with the models alone, and with the values where those matter to them.
 
     Raises
     ------
@@ -133,13 +151,39 @@ def variants_of(
     for change, transform, solver, matcher in itertools.product(
         changes, transforms, solvers, matchers or (settings.matching.matcher,)
     ):
+        if "sift" not in estimators:
+            break
         chosen = dataclasses.replace(
             settings,
             solver=dataclasses.replace(settings.solver, transform=transform, solver=solver),
             matching=dataclasses.replace(settings.matching, matcher=matcher),
         )
-        words = ", ".join(f"{name.split('.')[-1]} {value}" for name, value in change.items())
-        found.append(Variant(transform, solver, matcher, update(chosen, change), words, varied))
+        found.append(
+            Variant(transform, solver, matcher, update(chosen, change), _words(change), varied)
+        )
+    if "blocks" in estimators:
+        found += _block_variants(settings, transforms, varied, changes)
+    return found
+
+
+def _words(change: dict[str, Any]) -> str:
+    return ", ".join(f"{name.split('.')[-1]} {value}" for name, value in change.items())
+
+
+def _block_variants(
+    settings: RunSettings, transforms: Sequence[str], varied: str, changes: list[dict[str, Any]]
+) -> list[Variant]:
+    if varied.split(".")[0] in OF_KEY_POINTS:
+        varied, changes = "", [{}]
+    found = []
+    for change, transform in itertools.product(changes, transforms):
+        chosen = dataclasses.replace(
+            settings,
+            estimation=dataclasses.replace(settings.estimation, estimator="blocks"),
+            solver=dataclasses.replace(settings.solver, transform=transform),
+        )
+        full = update(chosen, change)
+        found.append(Variant(transform, "", "", full, _words(change), varied, "blocks"))
     return found
 
 
@@ -196,6 +240,9 @@ def compare_trials(
         if stop():
             return
         try:
+            if variant.estimator == "blocks":
+                yield _block_row(pair, variant, n_frames / max(n_workers, 1), max_side, cache, stop)
+                continue
             trial = try_pair(
                 pair.first_path,
                 pair.second_path,
@@ -232,10 +279,46 @@ def _row(pair: TrialPair, variant: Variant, trial: PairTrial, pairs_per_worker: 
     )
 
 
+def _block_row(
+    pair: TrialPair, variant: Variant, pairs_per_worker: float, max_side: int,
+    cache: TrialCache | None, stop: Callable[[], bool],
+) -> TrialRow:  # fmt: skip
+    settings = variant.settings
+    paths = pair.first_path, pair.second_path
+    first, second, reading = read_pair(*paths, settings, max_side=max_side, cache=cache, stop=stop)
+    blocks = try_blocks(first.image, second.image, settings)
+    found, spent = blocks.estimate, blocks.seconds
+    corner = np.eye(3)
+    corner[:2, 2] = first.region[2], first.region[0]
+    matrix = corner @ found.matrix @ np.linalg.inv(corner)
+    # Frames are read and prepared once for both of their pairs, and whole in a run.
+    share = first.shape[0] * first.shape[1] / first.image.size
+    seconds = reading / 2 + share * (spent["spectra"] / 2 + spent["correlation"]) + spent["solving"]
+    return TrialRow(
+        pair=_pair_name(pair),
+        transform=variant.transform,
+        solver="",
+        matcher="",
+        n_matches=int(blocks.confident.sum()),
+        n_inliers=int(blocks.used.sum()),
+        error_px=found.error_abs_mean,
+        fwhm_x_px=found.fwhm_x,
+        fwhm_y_px=found.fwhm_y,
+        ncc=laid_ncc(first, second, matrix) if found else float("nan"),
+        seconds=seconds,
+        stack_seconds=seconds * pairs_per_worker,
+        failed=0 if found else 1,
+        reason=found.reason,
+        changed=variant.changed,
+        estimator="blocks",
+    )
+
+
 def _failed_row(pair: TrialPair, variant: Variant, reason: str) -> TrialRow:
     nan = float("nan")
     names = _pair_name(pair), variant.transform, variant.solver, variant.matcher
-    return TrialRow(*names, 0, 0, nan, nan, nan, nan, nan, nan, 1, reason, variant.changed)
+    numbers = (0, 0, nan, nan, nan, nan, nan, nan)
+    return TrialRow(*names, *numbers, 1, reason, variant.changed, variant.estimator)
 
 
 def _pair_name(pair: TrialPair) -> str:
@@ -244,13 +327,14 @@ def _pair_name(pair: TrialPair) -> str:
 
 def mean_rows(rows: Sequence[TrialRow]) -> list[TrialRow]:
     """Return one row per variant: means over the pairs that have a transform."""
-    groups: dict[tuple[str, str, str, str], list[TrialRow]] = {}
+    groups: dict[tuple[str, str, str, str, str], list[TrialRow]] = {}
     for row in rows:
-        groups.setdefault((row.transform, row.solver, row.matcher, row.changed), []).append(row)
+        names = row.transform, row.solver, row.matcher, row.changed, row.estimator
+        groups.setdefault(names, []).append(row)
     return [_mean(names, group) for names, group in groups.items()]
 
 
-def _mean(names: tuple[str, str, str, str], rows: list[TrialRow]) -> TrialRow:
+def _mean(names: tuple[str, str, str, str, str], rows: list[TrialRow]) -> TrialRow:
     good = [row for row in rows if not row.reason]
     means: dict[str, Any] = {
         name: float(np.mean([getattr(row, name) for row in good])) if good else float("nan")
@@ -267,4 +351,5 @@ def _mean(names: tuple[str, str, str, str], rows: list[TrialRow]) -> TrialRow:
         failed=len(reasons),
         reason=reasons[0] if reasons else "",
         changed=names[3],
+        estimator=names[4],
     )

@@ -1,8 +1,9 @@
-"""A stack of one frame: pages that need two say so."""
+"""Stacks of one frame or none: what is said of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,3 +28,24 @@ def test_the_sift_page_asks_for_a_second_frame(tmp_path: Path) -> None:
     assert not page.tabs.visible
     assert not page.no_stack.visible
     assert _stack_line(str(folder), session.frames) == "one  ·  1 frame"
+
+
+def test_a_stack_without_frames_is_not_said_to_lack_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "open_frames", lambda *_given: None)
+    session = Session(ServerConfig((tmp_path.resolve(),), tmp_path.resolve() / "runs"))
+    told: list[str] = []
+    session.param.watch(lambda event: told.append(event.new), "error")
+    for n_frames, expected in ((0, 0), (2, 1)):
+        request = SimpleNamespace(files=(), keep_frame=True, pattern="")
+        session.frame = 5
+        session._on_reading(
+            SimpleNamespace(
+                request=request,
+                frames=[None] * n_frames,
+                folder=str(tmp_path),
+            )
+        )
+        assert len(told) == expected
+    assert "frames 0 to 1" in told[0]
