@@ -14,7 +14,7 @@ pytest.importorskip("panel_material_ui")
 import panel as pn
 from bokeh.client import pull_session
 
-from components.loading import keep_early_changes
+from components.loading import keep_early_changes, start_timers_when_loaded
 from components.server import free_port
 
 PATIENCE_S = 20.0
@@ -83,3 +83,43 @@ def test_a_held_change_after_the_fetch_arrives_only_where_it_is_kept(
     # Panel by itself loses the change: once it no longer does, the repair can go.
     assert ("second" in texts(session.document)[0]) is kept
     session.close()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_timers_begin_when_the_page_is_drawn_and_not_before(stopped: bool) -> None:
+    starts: list[float] = []
+    ticks: list[float] = []
+    tabs: list[Any] = []
+
+    def build() -> Any:
+        start_timers_when_loaded()
+        tabs.append(pn.state.curdoc)
+        timer = pn.state.add_periodic_callback(lambda: ticks.append(time.monotonic()), 30)
+        original = timer._start_time
+        starts.append(original)
+        if stopped:
+            timer.stop()
+        return pn.pane.Str("first")
+
+    port = free_port(0, "127.0.0.1")
+    server = pn.serve(
+        {"/": build}, address="127.0.0.1", port=port, show=False, threaded=True, verbose=False
+    )
+    deadline = time.monotonic() + PATIENCE_S
+    while not listens(port) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    try:
+        session = pull_session(url=f"http://127.0.0.1:{port}/")
+        time.sleep(0.3)
+        # It waits without a try in each turn: Panel's own start has not been called.
+        assert ticks == []
+        assert starts == [None]
+        tabs[0].add_next_tick_callback(lambda: pn.state._on_load(tabs[0]))
+        deadline = time.monotonic() + (0.5 if stopped else PATIENCE_S)
+        while len(ticks) < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert (len(ticks) == 0) is stopped
+        session.close()
+    finally:
+        server.stop()
+        server.join(10)

@@ -154,3 +154,34 @@ def test_what_to_do_is_not_said_while_the_first_picture_is_made() -> None:
     plain = StateView(pn.pane.Str("picture"), LatestWork(lambda: 1), "Press Update.")
     plain.work.busy = True
     assert plain.empty.visible
+
+
+def test_pages_that_were_visited_stay_and_one_of_them_is_seen(config: ServerConfig) -> None:
+    shell = Shell(config, "?page=data")
+    root = shell.content.get_root()
+    first = list(root.children)
+    shell.session.page = "header"
+    shell.session.page = "data"
+    # The models of the first page are those of before: nothing was made anew.
+    assert root.children[0] is first[0]
+    assert [page.visible for page in shell.content] == [True, False]
+    assert [model.visible for model in root.children] == [True, False]
+    assert list(shell.content) == [shell.pages[key].layout for key in ("data", "header")]
+
+
+def test_a_page_that_fails_is_told_and_is_gone_with_the_next(
+    config: ServerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = Shell(config, "?page=data")
+
+    def fail(_entry: Any) -> None:
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(type(PAGES[0]), "load", fail)
+    shell.session.page = "header"
+    seen = [view for view in shell.content if view.visible]
+    assert len(seen) == 1
+    assert any("no such luck" in str(pane.object) for pane in seen[0].select(pn.pane.Markdown))
+    shell.session.page = "data"
+    assert list(shell.content) == [shell.pages["data"].layout]
+    assert shell.content[0].visible
