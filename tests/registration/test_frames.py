@@ -63,7 +63,7 @@ def test_a_folder_without_frames_is_reported(tmp_path: Path) -> None:
     touch(tmp_path, "a.txt", "b.txt")
     with pytest.raises(AccessError, match="found 2 other files") as caught:
         find_frames(tmp_path)
-    assert "--pattern" in caught.value.remedy
+    assert "pattern" in caught.value.remedy
 
 
 def test_a_missing_folder_is_reported(tmp_path: Path) -> None:

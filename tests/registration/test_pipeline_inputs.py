@@ -255,7 +255,7 @@ def test_a_record_that_is_not_ours_is_refused(
     run = new_run(phantom.files[:2])
     run.folder.mkdir()
     (run.folder / "run.json").write_text("{}")
-    with pytest.raises(FormatError, match="--fresh"):
+    with pytest.raises(FormatError, match="afresh"):
         run.start()
 
 

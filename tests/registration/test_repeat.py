@@ -69,7 +69,7 @@ def test_changed_inputs_are_named_and_refused(
     assert f"{copied_phantom[2].name}: written again since" in told
     assert f"{copied_phantom[3].name}: " in told
     assert f"{copied_phantom[4].name}: No such file" in told
-    assert "--force" in told
+    assert "force the repetition" in told
     assert not (tmp_path / "again").exists()
     assert repeat(first, tmp_path / "again", "--force", "--max-failed", "1") == 0
     assert f"{copied_phantom[2].name}: written again since" in capsys.readouterr().err

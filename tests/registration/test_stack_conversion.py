@@ -177,7 +177,7 @@ def test_a_stopped_or_failed_conversion_leaves_nothing(
 
 def test_mrc_asks_for_a_voxel_size_that_is_not_known(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 4, 5), np.uint8), photometric="minisblack")
-    with pytest.raises(ParameterError, match="--voxel"):
+    with pytest.raises(ParameterError, match="voxel size"):
         convert_stack([tmp_path / "a.tif"], tmp_path / "b.mrc")
     convert_stack([tmp_path / "a.tif"], tmp_path / "b.mrc", voxel_size_nm=VOXEL)
     with open_stack(tmp_path / "b.mrc") as stack:
