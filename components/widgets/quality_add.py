@@ -59,6 +59,7 @@ class QualityAdd(pn.viewable.Viewer):  # type: ignore[misc]
         self.search = LatestWork(lambda: offers(session.config, job_registry()))
         self.search.param.watch(lambda _event: self._on_offers(), "done_count")
         self.table = self._make_table()
+        self.place = pn.Column(margin=0)
         self.add = pmui.Button(
             label="Add", icon="add", size="small", disabled=True, margin=(4, 4), width=96
         )
@@ -70,7 +71,7 @@ class QualityAdd(pn.viewable.Viewer):  # type: ignore[misc]
         self.words = pmui.Typography("", variant="body2", margin=(6, 6))
         self._layout = pn.Column(
             self.upload, self.file,
-            pn.Row(self.add, self.again, self.words, margin=0), self.table, margin=0,
+            pn.Row(self.add, self.again, self.words, margin=0), self.place, margin=0,
         )  # fmt: skip
 
     def refresh(self) -> None:
@@ -82,7 +83,8 @@ class QualityAdd(pn.viewable.Viewer):  # type: ignore[misc]
         self.table.selection = []
         # One table for good: a new one would not always be drawn by the browser.
         self.table.value = self._rows()
-        self.table.visible = bool(self.offers)
+        # In and out of the page: Panel's script fails when a table that is not drawn yet is shown.
+        self.place[:] = [self.table] if self.offers else []
         self.words.object = "" if self.offers else "No runs yet. A registration makes one."
         self.add.disabled = True
 
@@ -98,7 +100,6 @@ class QualityAdd(pn.viewable.Viewer):  # type: ignore[misc]
             margin=(2, 4),
             selectable="toggle",
             pagination="remote",
-            visible=False,
         )
         table.param.watch(lambda _event: self._on_selection(), "selection")
         return table
