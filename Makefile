@@ -26,7 +26,7 @@ test: $(STAMP)  ## run the fast tests (under 5 minutes on 2 cores)
 	$(BIN)/python -m pytest -m "$(FAST)" $(XDIST) $(ARGS)
 
 test-ui: $(STAMP)  ## drive the pages in headless Chromium; screenshots go to artifacts/ui
-	$(BIN)/python -m pytest -m "ui and not slow" tests/ui $(ARGS)
+	$(BIN)/python -m pytest -m "ui and not slow" tests/ui $(XDIST) $(ARGS)
 
 test-all: $(STAMP)  ## run all tests, the slow ones too
 	$(BIN)/python -m pytest $(XDIST) $(ARGS)

@@ -80,16 +80,23 @@ def _replace_drain() -> None:
     def drain(document: Any, lock: Any) -> Any:
         if document not in _fetched:
             return original(document, lock)
-        with lock:
-            events = list(document.callbacks._held_events or [])
-            document.callbacks._held_events = []
-            document.callbacks._hold = None
         session = getattr(document.session_context, "session", None)
-        if session is None or session._pending_writes is not None:
-            return events
-        # Nobody has the document's lock: its next turn has.
-        document.add_next_tick_callback(partial(panel_document.retrigger_events, document, events))
+        with lock:
+            document.callbacks._hold = None
+            if session is None or session._pending_writes is not None:
+                events = list(document.callbacks._held_events or [])
+                document.callbacks._held_events = []
+                return events
+            # Nobody has the document's lock: its next turn has. Until then changes go on being
+            # held, or later ones would overtake these.
+            document.add_next_tick_callback(partial(_release, document, lock))
+            document.callbacks._hold = "combine"
         return []
 
     drain.keeps_early_changes = True  # type: ignore[attr-defined]
     panel_document._drain_unconnected_events = drain
+
+
+def _release(document: Any, lock: Any) -> None:
+    with lock:
+        document.unhold()
