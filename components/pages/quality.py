@@ -118,9 +118,9 @@ This page compares registrations by how well each slice fits the one before.
         self.pictures = pn.Column(
             head,
             pn.Column(self.curves, sizing_mode="stretch_both", margin=0, min_height=200,
-                      styles={"flex": "3 1 0"}),
+                      styles={"flex": "5 1 0"}),
             pn.Column(self.lower, sizing_mode="stretch_both", margin=0, min_height=200,
-                      styles={"flex": "2 1 0"}),
+                      styles={"flex": "4 1 0"}),
             sizing_mode="stretch_both", visible=False,
         )  # fmt: skip
         pick = pmui.Button(label="Add the newest run", icon="add")

@@ -198,7 +198,7 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
         )  # fmt: skip
         self.draw_button.on_click(lambda _event: when_locked(self.begin_drawing))
         self.n_slices = pmui.IntInput(
-            label="Slices", value=5, start=1, end=12, width=80, size="small", margin=(4, 4)
+            label="Slices", value=5, start=1, end=12, width=112, size="small", margin=(4, 4)
         )
         self.inside = pmui.Checkbox(label="Inside only", value=False, size="small", margin=(8, 4))
         for widget in (self.n_slices, self.inside):
