@@ -2,50 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Sequence
 from functools import wraps
 from typing import Any
 
 import panel.io.document as panel_document
+from bokeh.server.views.ws import WSHandler
 
-Writer = Callable[[Any, Sequence[Any], Sequence[Any]], None]
+_begun: set[asyncio.Future[None]] = set()
+"""Messages on their way: the loop itself does not keep its tasks alive."""
 
 
 def keep_order() -> None:
-    """Have what Panel sends at once wait for what Bokeh is about to send.
+    """Give each connection one queue of messages, those of Bokeh and of Panel alike.
 
     While a callback holds the lock of a document, Bokeh 3.9 makes a message of every change, and
-    sends them when the callback is done. Panel 1.9 sends changes of its own, and those inside
-    ``panel.io.hold``, straight away. They overtook: a change of a model came before the message
-    that brings the model, and the browser said that its reference is not known.
+    writes one after the other when the callback is done. Panel 1.9 writes changes of its own, and
+    those inside ``panel.io.hold``, at once, or later where a write is going on. They overtook each
+    other: a change of a model came before the message that brings the model, and the browser said
+    that its reference is not known. Here a message takes its place for the connection's lock of
+    writing, which is first come, first served, as soon as it is made.
     """
-    for name, always in (("write_events", False), ("schedule_write_events", True)):
-        original = getattr(panel_document, name)
-        if not getattr(original, "keeps_order", False):
-            setattr(panel_document, name, _in_order(original, always))
+    send = WSHandler.send_message
+    if getattr(send, "keeps_order", False):
+        return
+
+    @wraps(send)
+    def send_at_once(handler: Any, message: Any) -> asyncio.Future[None]:
+        # Tasks begin in the order in which they were made, and each begins with the lock.
+        task = asyncio.ensure_future(send(handler, message))
+        _begun.add(task)
+        task.add_done_callback(_begun.discard)
+        return task
+
+    send_at_once.keeps_order = True  # type: ignore[attr-defined]
+    WSHandler.send_message = send_at_once
+    panel_document.write_events = write_events
+    panel_document.schedule_write_events = write_events
 
 
-def _in_order(original: Writer, always: bool) -> Writer:
-    """Return a writer of events that queues up behind Bokeh's messages.
+def write_events(_document: Any, connections: Sequence[Any], events: Sequence[Any]) -> None:
+    """Send events to connections, behind all that was sent before.
 
     Parameters
     ----------
-    original : callable
-        Sends the events of a document to connections.
-    always : bool
-        Queue up as soon as Bokeh collects messages; otherwise only when there are some.
+    _document : bokeh.document.Document
+        Whose events they are; as Panel calls it.
+    connections : sequence of bokeh.server.connection.ServerConnection
+        The tabs.
+    events : sequence of bokeh.document.events.DocumentPatchedEvent
+        What has changed.
     """
-
-    @wraps(original)
-    def write(document: Any, connections: Sequence[Any], events: Sequence[Any]) -> None:
-        session = getattr(document.session_context, "session", None)
-        waiting = getattr(session, "_pending_writes", None)
-        if waiting is None or not (waiting or always):
-            original(document, connections, events)
-            return
-        for connection in connections:
-            message = connection.protocol.create("PATCH-DOC", list(events))
-            waiting.append(connection._socket.send_message(message))
-
-    write.keeps_order = True  # type: ignore[attr-defined]
-    return write
+    for connection in connections:
+        message = connection.protocol.create("PATCH-DOC", list(events))
+        connection._socket.send_message(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ import panel as pn
 from bokeh.client import pull_session
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
+from bokeh.server.views.ws import WSHandler
+from tornado.locks import Lock
 
-from components.ordered import _in_order, keep_order
+from components.ordered import keep_order, write_events
 from components.server import free_port
 
 PATIENCE_S = 20.0
@@ -85,23 +88,32 @@ def test_a_curve_that_is_added_and_filled_in_one_turn_arrives(
     session.close()
 
 
-@pytest.mark.parametrize(
-    ("waiting", "always", "queued"),
-    [(None, True, False), ([], False, False), ([], True, True), (["earlier"], False, True)],
-)
-def test_events_queue_up_behind_what_bokeh_collects(
-    waiting: list[Any] | None, always: bool, queued: bool
-) -> None:
-    at_once: list[Any] = []
-    write = _in_order(lambda *given: at_once.append(given), always)
-    connection = SimpleNamespace(
-        protocol=SimpleNamespace(create=lambda kind, events: (kind, events)),
-        _socket=SimpleNamespace(send_message=lambda message: message),
-    )
-    session = SimpleNamespace(_pending_writes=waiting)
-    document = SimpleNamespace(session_context=SimpleNamespace(session=session))
-    before = list(waiting or [])
-    write(document, [connection], ["change"])
-    assert bool(at_once) is not queued
-    if queued:
-        assert waiting == [*before, ("PATCH-DOC", ["change"])]
+def test_messages_are_written_in_the_order_in_which_they_were_made() -> None:
+    keep_order()
+    written: list[str] = []
+
+    def message(name: str) -> Any:
+        async def send(handler: Any) -> None:
+            with await handler.write_lock.acquire():
+                await asyncio.sleep(0.01)
+                written.append(name)
+
+        return SimpleNamespace(send=send)
+
+    async def run() -> None:
+        handler = SimpleNamespace(write_lock=Lock())
+        connection = SimpleNamespace(
+            protocol=SimpleNamespace(create=lambda kind, events: message(events[0])),
+            _socket=SimpleNamespace(
+                send_message=lambda content: WSHandler.send_message(handler, content)
+            ),
+        )
+        # Bokeh makes two, and waits for them one after the other; Panel sends one in between.
+        pending = [WSHandler.send_message(handler, message(name)) for name in ("first", "second")]
+        write_events(None, [connection], ["third"])
+        for one in pending:
+            await one
+        await WSHandler.send_message(handler, message("fourth"))
+
+    asyncio.run(run())
+    assert written == ["first", "second", "third", "fourth"]

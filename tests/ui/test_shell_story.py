@@ -37,7 +37,7 @@ def test_back_hint_and_theme(open_page: Callable[[str], Any], stack_folder: Path
     page.get_by_role("button", name="Close the hint").click()
     page.get_by_text("SIFT", exact=True).first.click()
     expect(page.get_by_text("Matching").first).to_be_visible()
-    assert page.evaluate("history.length") == entries + 1
+    page.wait_for_function("length => history.length === length", arg=entries + 1)
     page.go_back()
     expect(page.get_by_text(changed_since(3))).to_be_visible()
     page.go_forward()
