@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from fibsem_dash.jobs import JobRecord, JobRegistry, jobs_folder
+from fibsem_dash.phantom import write_phantom
 from tests.run_files import results_without_report
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
@@ -158,8 +159,10 @@ def test_a_job_outlives_its_server_and_a_new_one_sees_its_end(
 
 
 def test_a_job_hears_ctrl_c_where_its_server_ignores_it(
-    new_registry: Callable[..., JobRegistry], raw: Path, root: Path, wait: Any
+    new_registry: Callable[..., JobRegistry], root: Path, wait: Any, tmp_path: Path
 ) -> None:
+    # Long enough to be at work still when it is seen to be.
+    raw = Path(write_phantom(tmp_path / "raw", frames=60, size=192).folder)
     registry = new_registry()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
