@@ -19,6 +19,7 @@ from bokeh.client import pull_session
 
 from components import shell as shell_module
 from components.pages import PAGES
+from tests.thread_server import serve_in_thread
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,22 +53,12 @@ def address(
     # No browser says that it drew the page; headers are read from then on.
     monkeypatch.setattr(type(pn.state), "loaded", property(lambda _state: True))
     before = set(pn.state._views)
-    server = pn.serve(
-        {"/": shell_module.build},
-        address="127.0.0.1",
-        port=0,
-        show=False,
-        threaded=True,
-        verbose=False,
+    with serve_in_thread(
+        shell_module.build,
         unused_session_lifetime_milliseconds=100,
         check_unused_sessions_milliseconds=50,
-    )
-    while not server.is_alive() or not pn.state._servers:
-        time.sleep(0.05)
-    running = next(iter(pn.state._servers.values()))[0]
-    yield f"http://127.0.0.1:{running.port}/"
-    server.stop()
-    server.join(10)
+    ) as address:
+        yield address
     assert set(pn.state._views) <= before
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,17 +14,10 @@ import panel as pn
 from bokeh.client import pull_session
 
 from components.loading import keep_early_changes, start_timers_when_loaded
-from components.server import free_port
-
-PATIENCE_S = 20.0
+from tests.thread_server import PATIENCE_S, serve_in_thread
 
 LATER_MS = 1000
 """After the change, in which several turns of the server pass."""
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(params=[True, False], ids=["kept", "not kept"])
@@ -40,16 +32,8 @@ def case(request: pytest.FixtureRequest) -> Iterator[tuple[bool, str, list[Any]]
         tabs.append(pn.state.curdoc)
         return pn.pane.Str("first")
 
-    port = free_port(0, "127.0.0.1")
-    server = pn.serve(
-        {"/": build}, address="127.0.0.1", port=port, show=False, threaded=True, verbose=False
-    )
-    deadline = time.monotonic() + PATIENCE_S
-    while not listens(port) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    yield request.param, f"http://127.0.0.1:{port}/", tabs
-    server.stop()
-    server.join(10)
+    with serve_in_thread(build) as address:
+        yield request.param, address, tabs
 
 
 def texts(document: Any) -> list[str]:
@@ -101,15 +85,8 @@ def test_timers_begin_when_the_page_is_drawn_and_not_before(stopped: bool) -> No
             timer.stop()
         return pn.pane.Str("first")
 
-    port = free_port(0, "127.0.0.1")
-    server = pn.serve(
-        {"/": build}, address="127.0.0.1", port=port, show=False, threaded=True, verbose=False
-    )
-    deadline = time.monotonic() + PATIENCE_S
-    while not listens(port) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    try:
-        session = pull_session(url=f"http://127.0.0.1:{port}/")
+    with serve_in_thread(build) as address:
+        session = pull_session(url=address)
         time.sleep(0.3)
         # It waits without a try in each turn: Panel's own start has not been called.
         assert ticks == []
@@ -120,6 +97,3 @@ def test_timers_begin_when_the_page_is_drawn_and_not_before(stopped: bool) -> No
             time.sleep(0.02)
         assert (len(ticks) == 0) is stopped
         session.close()
-    finally:
-        server.stop()
-        server.join(10)

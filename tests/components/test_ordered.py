@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -21,9 +19,7 @@ from bokeh.server.views.ws import WSHandler
 from tornado.locks import Lock
 
 from components.ordered import keep_order, write_events
-from components.server import free_port
-
-PATIENCE_S = 20.0
+from tests.thread_server import serve_in_thread
 
 
 @pytest.fixture
@@ -37,19 +33,8 @@ def served() -> Iterator[tuple[str, list[Any]]]:
         tabs.append((pn.state.curdoc, plot))
         return pn.pane.Bokeh(plot)
 
-    port = free_port(0, "127.0.0.1")
-    server = pn.serve(
-        {"/": build}, address="127.0.0.1", port=port, show=False, threaded=True, verbose=False
-    )
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}/", tabs
-    server.stop()
-    server.join(10)
+    with serve_in_thread(build) as address:
+        yield address, tabs
 
 
 def curves(document: Any) -> list[list[int]]:
