@@ -12,13 +12,14 @@ import panel as pn
 import panel_material_ui as pmui
 
 from components.pages import header_downloads as downloads
+from components.pages.analysis_tab import AnalysisTab
 from components.pages.base import CONTROL_WIDTH, Page, card, empty_state
 from components.pages.header_analysis import Scope, write_flatten_file
 from components.pages.header_code import snapshot_code
 from components.pages.header_frame import fit_surface
 from components.pages.header_image import FrameImage
 from components.pages.header_load import BESIDE, FUSED
-from components.pages.header_tabs import AnalysisTab, FlattenTab, FscTab, NoiseTab, SnrTab
+from components.pages.header_tabs import FlattenTab, FscTab, NoiseTab, SnrTab
 from components.session import Session
 from components.widgets.figure_tools import CopyAsCode
 from components.widgets.frame_slider import FrameSlider
