@@ -6,14 +6,9 @@ may be larger than the frame, or upside down: what is drawn is converted.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import cv2
-import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import param
@@ -22,84 +17,20 @@ from bokeh.models import BoxAnnotation, BoxSelectTool, ColumnDataSource
 
 from components.locked import when_locked
 from components.pages.stack_planes import StackPlanes
-from components.pages.stack_volume import Volume
+from components.pages.stack_preview import STRIP_STYLE, Box, PreviewRequest, preview_html
 from components.session import Session
 from components.widgets.facts import PlainText
 from components.work import LatestWork
-from fibsem_dash.registration.boxes import box_bounds
 from fibsem_dash.registration.canvas import Canvas
 from fibsem_dash.registration.placement import Placement
 
-Box = tuple[int, int, int, int]
 NO_BOX: Box = (0, 0, 0, 0)
 START, STOP = "#F0E442", "#56B4E9"
 """Yellow: the box, at the first slice where it slides; sky blue: where it arrives."""
 
 FIELDS = ("Top", "Height", "Left", "Width")
-THUMBNAIL_PX = 200
 NARROW = {"minWidth": 0, "paddingX": "6px"}
 """Buttons that share a line with a switch."""
-
-
-@dataclass(frozen=True)
-class PreviewRequest:
-    """Thumbnails that are wanted."""
-
-    volume: Volume
-    box: Box
-    stop: Box | None
-    n: int
-    inside: bool
-    low: float
-    high: float
-    inverted: bool
-
-
-def preview_html(request: PreviewRequest, wanted: Callable[[], bool] = lambda: True) -> str:
-    """Return slices spread over the stack with the outline of the box, or what lies in it.
-
-    Parameters
-    ----------
-    request : PreviewRequest
-        Stack, box and contrast.
-    wanted : callable
-        Whether it is still asked for.
-    """
-    n, height, width = request.volume.shape
-    bounds = box_bounds(n, (height, width), request.box, stop_box=request.stop)
-    cells = []
-    for k in np.unique(np.rint(np.linspace(0, n - 1, min(request.n, n))).astype(int)):
-        if not wanted():
-            return ""
-        xi, xa, yi, ya = (int(v) for v in bounds[k])
-        region = (yi, ya, xi, xa) if request.inside else (0, height, 0, width)
-        plane = request.volume.reader.read("z", int(k), region, THUMBNAIL_PX)
-        span = max(request.high - request.low, 1e-9)
-        grey = np.clip((plane.image.astype(np.float32) - request.low) / span * 255, 0, 255)
-        grey = np.nan_to_num(255 - grey if request.inverted else grey).astype(np.uint8)
-        picture = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
-        if not request.inside:
-            sy, sx = picture.shape[0] / height, picture.shape[1] / width
-            corners = (int(xi * sx), int(yi * sy)), (int(xa * sx) - 1, int(ya * sy) - 1)
-            cv2.rectangle(picture, *corners, (0, 0, 0), 3)
-            cv2.rectangle(picture, *corners, (0x42, 0xE4, 0xF0), 1)
-        data = base64.b64encode(cv2.imencode(".png", picture)[1].tobytes()).decode()
-        title = escape(f"Slice {k}: columns {xi} to {xa}, rows {yi} to {ya}")
-        cells.append(
-            f'<figure><img src="data:image/png;base64,{data}" alt="{title}" title="{title}">'
-            f"<figcaption>Slice {k}</figcaption></figure>"
-        )
-    return f'<div class="strip">{"".join(cells)}</div>'
-
-
-STRIP_STYLE = """
-.strip { display: flex; gap: 8px; overflow-x: auto; height: 100%; }
-figure { margin: 0; flex: 1 1 0; min-width: 70px; max-width: 240px; display: flex;
-  flex-direction: column; align-items: center; height: 100%; min-height: 0; }
-img { max-width: 100%; max-height: calc(100% - 18px); object-fit: contain; min-height: 0; }
-figcaption { font: 11px Roboto, sans-serif; opacity: 0.8;
-  color: var(--mui-palette-text-primary, inherit); }
-"""
 
 
 class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
@@ -309,8 +240,8 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
         try:
             view.box = self.in_slices
             # The picture that was there before may have had other voxels.
-            view._place_box()
-            view._box.visible = visible
+            view.place_box()
+            view.box_mark.visible = visible
             dy, dx = view.edges
             top, height, left, width = self.stop_in_slices or self.in_slices
             self.stop_mark.update(
@@ -347,21 +278,16 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
     def _on_stop_numbers(self) -> None:
         if self._filling or any(field.value is None for field in self.stop_numbers):
             return
-        _, height, _, width = self.session.box
-        top, left = (int(field.value) for field in self.stop_numbers)
-        wanted = self._stop_at(top, left)
+        wanted = self._stop_at(*(int(field.value) for field in self.stop_numbers))
         if wanted == self.stop:
             self.update()
         self.stop = wanted
-        del height, width
 
     def _stop_at(self, top: int, left: int) -> Box:
         rows, columns = self.shape
         _, height, _, width = self.full(self.session.box)
-        top, left = (
-            min(max(top, 0), max(rows - height, 0)),
-            min(max(left, 0), max(columns - width, 0)),
-        )
+        top = min(max(top, 0), max(rows - height, 0))
+        left = min(max(left, 0), max(columns - width, 0))
         return top, self.session.box[1], left, self.session.box[3]
 
     def _take(self, box: Any) -> None:
@@ -406,11 +332,11 @@ class StackBox(pn.viewable.Viewer):  # type: ignore[misc]
         """Let the next drag over XY draw the box."""
         self.use_box = True
         # A drag that begins inside a box which can be moved would move it.
-        self.planes.views["z"]._box.editable = self.stop_mark.editable = False
+        self.planes.views["z"].box_mark.editable = self.stop_mark.editable = False
         self.planes.views["z"].figure.toolbar.active_drag = self.tool
 
     def _end_drawing(self) -> None:
-        self.planes.views["z"]._box.editable = self.stop_mark.editable = True
+        self.planes.views["z"].box_mark.editable = self.stop_mark.editable = True
         self.planes.views["z"].figure.toolbar.active_drag = "auto"
 
     def toggle(self) -> None:

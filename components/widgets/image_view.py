@@ -148,12 +148,12 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
         self._add_scale_bar()
         self.work = LatestWork(self._load)
         self.work.param.watch(self._show, "done_count")
-        self._box = BoxAnnotation(
+        self.box_mark = BoxAnnotation(
             visible=False, editable=True, line_color=box_colour, fill_alpha=0.06, line_width=2
         )
-        self.figure.add_layout(self._box)
+        self.figure.add_layout(self.box_mark)
         for edge in ("left", "right", "top", "bottom"):
-            self._box.on_change(edge, self._on_box_moved)
+            self.box_mark.on_change(edge, self._on_box_moved)
         self._moving_box = False
         self.pane = pn.pane.Bokeh(self.figure, sizing_mode="stretch_both")
 
@@ -343,16 +343,17 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
         height, width = self.shape
         if visible and not (self.box[1] and self.box[3]):
             self.box = (height // 4, height // 2, width // 4, width // 2)
-        self._box.visible = visible
-        self._place_box()
+        self.box_mark.visible = visible
+        self.place_box()
 
     @param.depends("box", watch=True)
-    def _place_box(self) -> None:
+    def place_box(self) -> None:
+        """Draw the box where it is."""
         top, height, left, width = self.box
         full_height, full_width = self.shape
         self._moving_box = True
         try:
-            self._box.update(
+            self.box_mark.update(
                 left=left,
                 right=left + (width or full_width - left),
                 top=top,
@@ -364,7 +365,7 @@ class ImageView(pn.viewable.Viewer):  # type: ignore[misc]
     def _on_box_moved(self, _name: str, _old: Any, _new: Any) -> None:
         if self._moving_box:
             return
-        edges = (self._box.left, self._box.right, self._box.top, self._box.bottom)
+        edges = (self.box_mark.left, self.box_mark.right, self.box_mark.top, self.box_mark.bottom)
         if not all(isinstance(e, (int, float)) for e in edges):
             return
         height, width = self.shape

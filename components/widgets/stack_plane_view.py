@@ -298,12 +298,13 @@ class StackPlaneView(ImageView):
     # The box, in voxels (top, height, left, width)
 
     @param.depends("box", watch=True)
-    def _place_box(self) -> None:
+    def place_box(self) -> None:
+        """Draw the box where it is, in the units of the axes."""
         top, height, left, width = self.box
         (dy, dx), (rows, columns) = self.edges, self.shape
         self._moving_box = True
         try:
-            self._box.update(
+            self.box_mark.update(
                 left=(left - 0.5) * dx,
                 right=(left + (width or columns - left) - 0.5) * dx,
                 top=(top - 0.5) * dy,
@@ -313,7 +314,7 @@ class StackPlaneView(ImageView):
             self._moving_box = False
 
     def _on_box_moved(self, _name: str, _old: Any, _new: Any) -> None:
-        edges = (self._box.left, self._box.right, self._box.top, self._box.bottom)
+        edges = (self.box_mark.left, self.box_mark.right, self.box_mark.top, self.box_mark.bottom)
         if self._moving_box or not all(isinstance(e, (int, float)) for e in edges):
             return
         self.box = self.box_of(*edges)

@@ -189,7 +189,7 @@ def test_the_box_feeds_tabs_histogram_and_session(folder: Path) -> None:
     assert page.session.box == (24, 48, 32, 64)
     assert "the box, 64 × 48" in page.analyses[0].caption.text
     assert page.image.histogram.source.data["top"].sum() == 48 * 64
-    page.image.views[0]._box.update(left=40)
+    page.image.views[0].box_mark.update(left=40)
     assert page.session.box == (24, 48, 40, 56)
     page.session.box = (0, 40, 0, 50)
     assert page.image.views[0].box == (0, 40, 0, 50)
