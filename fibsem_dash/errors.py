@@ -22,6 +22,9 @@ class FibsemDashError(Exception):
         What should have been there and what was.
     remedy : str
         What the user can do about it, as a sentence.
+    argument : str
+        Name of the argument by which the remedy is done, such as ``"pattern"``; the command line
+        adds its option to the message, pages have a field for it.
     """
 
     def __init__(
@@ -32,12 +35,14 @@ class FibsemDashError(Exception):
         expected: object = None,
         found: object = None,
         remedy: str = "",
+        argument: str = "",
     ) -> None:
         self.what = what
         self.path = None if path is None else fspath(path)
         self.expected = expected
         self.found = found
         self.remedy = remedy
+        self.argument = argument
         super().__init__(self._message())
 
     def _message(self) -> str:

@@ -124,7 +124,7 @@ def _run(argv: Sequence[str]) -> int:
     except FibsemDashError as error:
         if arguments.debug:
             raise
-        _complain(str(error))
+        _complain(str(error), _option(arguments, error))
         return EXIT_USAGE if isinstance(error, ParameterError) else EXIT_ERROR
     except (KeyboardInterrupt, Cancelled):
         _complain("stopped; the same command goes on from here")
@@ -141,10 +141,16 @@ def _run(argv: Sequence[str]) -> int:
         return EXIT_ERROR
 
 
-def _complain(text: str) -> None:
+def _option(arguments: argparse.Namespace, error: FibsemDashError) -> str:
+    """Name the option of the command by which the remedy of an error is done."""
+    known = error.argument and hasattr(arguments, error.argument)
+    return f" Option: --{error.argument}." if known else ""
+
+
+def _complain(text: str, option: str = "") -> None:
     line = " ".join(text.split())
     job = current_job()
     if job is not None and not job.cancelled():
         job.fail(line)
     else:
-        print(f"fibsem-dash: {line}", file=sys.stderr)
+        print(f"fibsem-dash: {line}{option}", file=sys.stderr)

@@ -144,6 +144,7 @@ def _result_of(future: Any) -> Any:
             found=str(error).splitlines()[0],
             remedy="Most often memory ran out: use fewer workers, then start the run "
             "again; finished work is kept.",
+            argument="workers",
         ) from error
     except (CancelledError, FutureCancelledError, ConnectionError) as error:
         raise RunError(

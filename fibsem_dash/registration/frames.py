@@ -139,6 +139,7 @@ def find_frames(folder: str | os.PathLike[str], pattern: str = "") -> list[Path]
         expected=" or ".join(patterns),
         found=f"{len(names)} other files and folders" if names else "an empty folder",
         remedy="Check the folder, or choose another file pattern.",
+        argument="pattern",
     )
 
 
@@ -314,6 +315,7 @@ def exclude_odd_frames(frames: Sequence[FrameInfo], detectors: str) -> list[Fram
             expected="one size for most frames",
             found=sizes,
             remedy="Register them one size at a time: choose a file pattern for each.",
+            argument="pattern",
         )
     missing = [d for d in detectors if d not in _detectors_of(good, shape, dtype)]
     if missing:

@@ -86,6 +86,7 @@ class RunRecipe:
                 path=self.folder,
                 found="; ".join(changed[:5]) + more,
                 remedy="Bring them back, or force the repetition with the files as they are.",
+                argument="force",
             )
 
 

@@ -82,6 +82,7 @@ class RunStore:
                 path=self.folder,
                 found=", ".join(sorted(foreign)[:3]),
                 remedy="Choose a new folder for the run.",
+                argument="out",
             )
 
     def sweep(self) -> None:
@@ -126,6 +127,7 @@ class RunStore:
                 expected=f"schema_version {SCHEMA_VERSION}",
                 found=found,
                 remedy="Choose another folder, or let the run start afresh.",
+                argument="fresh",
             )
         return data
 
@@ -173,6 +175,7 @@ def refuse_raw_folder(folder: Path, paths: Sequence[str]) -> None:
                 "the run folder lies in the folder of the raw frames, where nothing is written",
                 path=target,
                 remedy="Choose a folder elsewhere for the run.",
+                argument="out",
             )
 
 

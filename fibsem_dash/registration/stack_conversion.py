@@ -268,6 +268,7 @@ def convert_stack(
                 path=paths[0],
                 found=f"{voxel} nm (z, y, x)",
                 remedy="Give the voxel size (z, y, x) in nm.",
+                argument="voxel",
             )
         try:
             writer = _create(suffix, partial, shape, dtype, voxel)
@@ -296,6 +297,7 @@ def _check_target(final: Path, sources: Sequence[str | os.PathLike[str]], overwr
             "there is something under this name already",
             path=final,
             remedy="Choose another name, or allow it to be replaced.",
+            argument="overwrite",
         )
     if final.is_dir() and not (final / "zarr.json").is_file():
         raise RunError("a folder of this name is not a stack of ours", path=final)
