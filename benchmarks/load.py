@@ -1,4 +1,4 @@
-"""Many sessions on one server while a registration goes on.
+"""Many sessions on one server while registrations go on, one after the other.
 
 Each session is what a browser is to the server: it fetches the page with an open stack, opens the
 websocket, pulls the document, says that it is drawn, and then goes to another page now and then.
@@ -16,6 +16,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,14 +43,19 @@ People look at a picture or a table before they go on: TPC-W, the usual model of
 site, takes 7 s for pages of a shop, which are read faster. 2 s is a crowd that only clicks.
 """
 
+ALONE_RUNS = 3
+"""Runs before the sessions begin; the median is compared."""
+
 SILENCE_S = 0.5
 """A page counts as complete when the server sends nothing for so long; it is not counted."""
 
 
-def start_server(root: Path) -> tuple[subprocess.Popen[str], str, deque[str]]:
+def start_server(root: Path, nice: int = 0) -> tuple[subprocess.Popen[str], str, deque[str]]:
     """Start a server; return it, its address and the last lines that it prints."""
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "components.server", "--port", "0"]
+    if nice:
+        command = ["nice", "-n", str(nice), *command]
     process = subprocess.Popen(
         [*command, "--run-root", str(root / "runs"), "--", str(root / "data")],
         cwd=ROOT,
@@ -78,12 +84,12 @@ def processor_s(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def register(root: Path, out: str) -> tuple[float, float]:
+def register(root: Path, out: str, workers: int = 1) -> tuple[float, float]:
     """Run a registration in a process of its own; return its wall and its processor time, s."""
     command = [sys.executable, "-m", "fibsem_dash", "register", str(root / "data" / "stack")]
     started, before = time.monotonic(), os.times()
     subprocess.run(
-        [*command, "--out", str(root / out), "--workers", "1"],
+        [*command, "--out", str(root / out), "--workers", str(workers)],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -91,6 +97,7 @@ def register(root: Path, out: str) -> tuple[float, float]:
     )
     wall, after = time.monotonic() - started, os.times()
     used = after.children_user + after.children_system
+    shutil.rmtree(root / out)
     return wall, used - before.children_user - before.children_system
 
 
@@ -229,17 +236,25 @@ def _id_of(content: Any, name: str) -> str:
 
 
 def measure(
-    n_sessions: int, seconds: float, frames: int, size: int, think_s: float = THINK_S
+    n_sessions: int,
+    seconds: float,
+    frames: int,
+    size: int,
+    think_s: float = THINK_S,
+    *,
+    workers: int = 1,
+    alone_runs: int = ALONE_RUNS,
+    nice: int = 0,
 ) -> dict[str, Any]:
-    """Measure the run alone, then the run with the sessions; return the figures."""
+    """Measure runs alone, then runs one after the other beside the sessions; return the figures."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name).resolve()
         folder = write_phantom(root / "data" / "stack", frames=frames, size=size).folder
-        server, address, said = start_server(root)
+        server, address, said = start_server(root, nice)
         try:
             process = psutil.Process(server.pid)
             wait_until_idle(process)
-            alone = register(root, "alone")
+            alone = [register(root, "alone", workers) for _ in range(alone_runs)]
             memory = process.memory_info().rss
             stop = threading.Event()
             visitors = [Visitor(address, k, stop, str(folder), think_s) for k in range(n_sessions)]
@@ -251,9 +266,9 @@ def measure(
                 time.sleep(0.2)
             opening = processor_s(process) - spent
             spent, before = processor_s(process), count_answers(visitors)
-            shared = register(root, "shared")
+            shared = [register(root, "shared", workers)]
             while time.monotonic() - began < seconds:
-                time.sleep(0.5)
+                shared.append(register(root, "shared", workers))
             pages = count_answers(visitors) - before
             used, lasted = processor_s(process) - spent, time.monotonic() - began
             memory = process.memory_info().rss - memory
@@ -278,14 +293,22 @@ def measure(
         "server_cpu_s_per_opening": round(opening / max(n_sessions, 1), 3),
         "server_cpu_s_per_page": round(used / max(pages, 1), 3),
         "server_cpu_percent": round(100 * used / lasted, 1),
-        "run_alone_s": round(alone[0], 1),
-        "run_shared_s": round(shared[0], 1),
-        "run_cpu_alone_s": round(alone[1], 1),
-        "run_cpu_shared_s": round(shared[1], 1),
+        "runs": len(shared),
+        "run_workers": workers,
+        "run_alone_s": median(alone, 0),
+        "run_shared_s": median(shared, 0),
+        "run_slower_percent": round(100 * (median(shared, 0) / median(alone, 0) - 1), 1),
+        "run_cpu_alone_s": median(alone, 1),
+        "run_cpu_shared_s": median(shared, 1),
         "memory_per_session_mb": round(memory / max(n_sessions, 1) / 1e6, 1),
         "cores": os.cpu_count(),
         "load_average": [round(x, 1) for x in os.getloadavg()],
     }
+
+
+def median(runs: list[tuple[float, float]], which: int) -> float:
+    """Return the median wall (0) or processor time (1) of runs, s."""
+    return round(float(np.median([run[which] for run in runs])), 2)
 
 
 def count_answers(visitors: list[Visitor]) -> int:
@@ -299,8 +322,18 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--think", type=float, default=THINK_S, help="mean pause, s")
+    parser.add_argument("--workers", type=int, default=1, help="of the runs")
+    parser.add_argument("--nice", type=int, default=0, help="niceness of the server")
     given = parser.parse_args()
-    found = measure(given.sessions, given.seconds, given.frames, given.size, given.think)
+    found = measure(
+        given.sessions,
+        given.seconds,
+        given.frames,
+        given.size,
+        given.think,
+        workers=given.workers,
+        nice=given.nice,
+    )
     print(json.dumps(found, indent=2))
 
 
