@@ -21,6 +21,10 @@ ALL = "All"
 Position = tuple[int, int, int]
 
 
+SLIDERS_PX = 170
+"""Height of the three sliders, which a preview below the planes must leave."""
+
+
 class AxisSlider(pn.viewable.Viewer):  # type: ignore[misc]
     """Position along one axis: slider, voxel and micrometres."""
 
@@ -259,14 +263,15 @@ class StackPlanes(pn.viewable.Viewer):  # type: ignore[misc]
         z, y, x = (n * edge for n, edge in zip(shape, self.edges, strict=True))
         right = min(max(z / (x + z), 0.3), 0.5) if self.shown == ALL else 0.3
         below = min(max(z / (y + z), 0.27), 0.5) if self.shown == ALL else 0.2
-        if self.shown == "XZ":
-            below = 1.0
-        if self.shown != ALL:
-            self.bottom.styles = {"flex": "0 0 165px"} if self.shown != "XZ" else {"flex": "1 1 0"}
-            self.top.styles = {"flex": "1 1 0"}
+        if self.shown == ALL:
+            sizes = f"{1 - below:.2f} 1 0", f"{below:.2f} 1 0"
+        elif self.shown == "XZ":
+            sizes = "1 1 0", "1 1 0"
         else:
-            self.top.styles = {"flex": f"{1 - below:.2f} 1 0"}
-            self.bottom.styles = {"flex": f"{below:.2f} 1 0"}
+            sizes = "1 1 0", f"0 0 {SLIDERS_PX}px"
+        for row, size in zip((self.top, self.bottom), sizes, strict=True):
+            row.styles = {"flex": size}
+        self.bottom.styles |= {"min-height": f"{SLIDERS_PX}px"}
         for wide, narrow in ((self.panes["z"], self.panes["x"]), (self.panes["y"], self.corner)):
             wide.styles = {"flex": f"{1 - right:.2f} 1 0", "min-width": "0"}
             narrow.styles = {"flex": f"{right:.2f} 1 0", "min-width": "0"}

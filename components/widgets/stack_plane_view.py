@@ -126,6 +126,8 @@ class StackPlaneView(ImageView):
             axis.axis_label_text_font_size = "11px"
             axis.major_label_text_font_size = "10px"
             axis.axis_label_standoff = 2
+            # XZ may be low and YZ narrow: more labels would lie on each other.
+            axis.ticker.desired_num_ticks = 4
         plot.on_event(Tap, self._on_tap)
         return plot
 
