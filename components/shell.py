@@ -24,6 +24,7 @@ from components.router import Router
 from components.session import Session
 from components.widgets.activity_view import ActivityView
 from components.widgets.hint_line import HintLine
+from components.widgets.kept_styles import KeptStyles
 from components.widgets.plain import one_line, plain, plain_text
 from components.widgets.theme_memory import ThemeMemory, wants_dark
 from fibsem_dash.compute.executor import describe_error
@@ -108,6 +109,7 @@ class Shell:
                 self.router.bar,
                 self.keyboard,
                 self.theme,
+                KeptStyles(),
             ],
             busy_indicator=None,
         )

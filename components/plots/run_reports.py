@@ -20,6 +20,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
+from components.plots.axes import visible_extremes
 from components.plots.colours import (
     INLIER,
     OUTLIER,
@@ -312,12 +313,10 @@ def _value_ends(
     frames: Frames, curves: Mapping[str, Series], start: float, end: float
 ) -> tuple[float, float]:
     """Return the ends of the vertical axis; narrow, where values hardly differ."""
-    first, last = np.searchsorted(frames, start), np.searchsorted(frames, end, "right")
-    parts = [curve[first:last] for curve in curves.values()]
-    values = np.concatenate([part[np.isfinite(part)] for part in parts])
-    if not len(values):
+    extremes = visible_extremes(frames, curves, start, end)
+    if extremes is None:
         return -1.0, 1.0
-    low, high = float(values.min()), float(values.max())
+    low, high = extremes
     # A course of nanometres in a distance of millimetres must fill the figure; what does not
     # change at all is a line in its middle.
     margin = 0.06 * (high - low) or 1e-3 * abs(low) or 1e-3

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from bokeh.models import (
-    BasicTickFormatter,
     BoxZoomTool,
     ColumnDataSource,
     HoverTool,
@@ -18,6 +17,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
+from components.plots.axes import keep_width, visible_extremes
 from components.plots.colours import BAD, GAP, INLIER, OUTLIER, TELEMETRY, X_LIGHT, Y_LIGHT, X, Y
 from components.plots.export import add_export
 from components.plots.telemetry import cursor_line
@@ -238,12 +238,10 @@ def y_ends(
     end: float = np.inf,
 ) -> tuple[float, float]:
     """Return the ends of the vertical axis for what is visible of some curves."""
-    first, last = np.searchsorted(frames, start), np.searchsorted(frames, end, "right")
-    parts = [curve[first:last] for curve in curves.values()]
-    values = np.concatenate([part[np.isfinite(part)] for part in parts])
-    if not len(values):
+    extremes = visible_extremes(frames, curves, start, end)
+    if extremes is None:
         return -1.0, 1.0
-    low, high = float(values.min()), float(values.max())
+    low, high = extremes
     margin = max((high - low) * 0.06, 1e-3 * max(abs(low), abs(high)), 1e-6)
     return low - margin, high + margin
 
@@ -335,5 +333,6 @@ def _slim(plot: Any, with_frames: bool) -> None:
         # All share the frames: their numbers stand below the last row. Sizes of labels would not
         # last: the theme sets them in the browser.
         plot.xaxis.visible = False
-    plot.yaxis.formatter = BasicTickFormatter(use_scientific=True, power_limit_high=6)
+    keep_width(plot.yaxis[0])
     plot.yaxis.ticker.desired_num_ticks = 4
+    plot.xaxis.ticker.desired_num_ticks = 4

@@ -14,6 +14,9 @@ from components.widgets.settings_form import WIDTH, field
 from fibsem_dash.params import ChainParams
 from fibsem_dash.settings import ChainSettings
 
+WAIT_MS = 5
+"""So long a change of a control waits for others; Panel's own 50 ms would delay every redraw."""
+
 LABELS = {
     "preserve_scales": "Preserve scales",
     "fit_method": "Fit method",
@@ -56,6 +59,8 @@ class ChainControls(pn.viewable.Viewer):  # type: ignore[misc]
         self.method = pmui.RadioButtonGroup.from_param(
             self.model.param.fit_method, size="small", width=WIDTH, margin=(4, 8)
         )
+        for live in (self.window, self.order, self.method):
+            live._debounce = WAIT_MS
         self.undo_button = self._button("Undo", "undo", self.undo, "ctrl-z")
         self.redo_button = self._button("Redo", "redo", self.redo, "ctrl-y")
         self.reset_button = self._button(
@@ -129,6 +134,7 @@ class ChainControls(pn.viewable.Viewer):  # type: ignore[misc]
         def one(name: str) -> Any:
             widget = field(self.model, name)
             widget.label = LABELS[name]
+            widget._debounce = WAIT_MS
             return widget
 
         rest = ["shift_refit", "subtract_fov_trend_x", "subtract_fov_trend_y"]

@@ -10,6 +10,7 @@ from bokeh.models import ColumnDataSource
 from components.config import ServerConfig
 from components.history import ValueHistory
 from components.pages.trend_view import TrendView
+from components.plots.axes import visible_extremes
 from components.plots.trend_curves import (
     ALL_POINTS,
     PANELS,
@@ -202,6 +203,15 @@ def test_long_curves_keep_their_spikes():
     low, high = y_ends(frames, {"x": values}, 1200, 1300)
     assert low < values[1200:1300].min()
     assert 50 < high < 60
+
+
+def test_extremes_are_those_of_finite_visible_values():
+    frames = np.arange(5)
+    curves = {"x": np.array([9.0, 1, np.nan, 2, 7]), "y": np.array([0.0, -np.inf, 3, 4, 5])}
+    assert visible_extremes(frames, curves) == (0, 9)
+    assert visible_extremes(frames, curves, 1, 3) == (1, 4)
+    assert visible_extremes(frames, {"x": curves["x"]}, 1.5, 2.5) is None
+    assert visible_extremes(frames, curves, 10, 20) is None
 
 
 def test_only_columns_that_changed_are_sent_again(view):

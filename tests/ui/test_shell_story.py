@@ -49,3 +49,21 @@ def test_back_hint_and_theme(open_page: Callable[[str], Any], stack_folder: Path
     expect(page.get_by_role("button", name="Close the hint")).to_be_hidden()
     cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
     assert cookies["fibsem-dash-theme"] == "dark"
+
+
+def test_style_sheets_that_stay_the_same_are_not_written_again(
+    open_page: Callable[[str], Any], stack_folder: Path
+) -> None:
+    page = open_page("?" + urlencode({"page": "header", "stack": str(stack_folder)}))
+    page.wait_for_function("() => Object.values(Bokeh.index)[0]?._css_vars._update.keepsSame")
+    kept, written = page.evaluate("""() => {
+      const sheet = Object.values(Bokeh.index)[0]._css_vars
+      sheet.replace(":host { --tried: 1; }")
+      const node = sheet.el.firstChild
+      sheet.replace(":host { --tried: 1; }")
+      const kept = node !== null && sheet.el.firstChild === node
+      sheet.replace(":host { --tried: 2; }")
+      return [kept, sheet.el.textContent]
+    }""")
+    assert kept
+    assert written == ":host { --tried: 2; }"

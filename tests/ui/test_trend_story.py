@@ -42,6 +42,25 @@ DATA = """title => {
 SAME = f"([title, wanted]) => ({DATA})(title) == wanted"
 
 
+WATCH_LAYOUTS = """title => {
+    const views = [];
+    const look = view => {
+        views.push(view);
+        for (const child of view.child_views ?? []) if (!views.includes(child)) look(child);
+    };
+    for (const root of Object.values(Bokeh.index)) look(root);
+    const view = views.find(v => v.model?.title?.text?.startsWith(title));
+    const after = view.after_layout;
+    let layouts = 0;
+    view.after_layout = function () { layouts += 1; return after.call(this); };
+    // The planes of the result come later, and may have other numbers at their axes.
+    view.model.y_range.change.connect(() => { layouts = 0; delete window.drawnAfterLayouts; });
+    view.repainted.connect(() => { window.drawnAfterLayouts ??= layouts; });
+    return view.layout.left_panel.bbox.width;
+}"""
+"""Count how often the page is laid out for a figure's other ends; returns its axis's width."""
+
+
 @pytest.fixture
 def run_page(tab: Any, finished_run: Path, request: pytest.FixtureRequest) -> Any:
     """The Registration page with a run of this story's own, opened at a tab."""
@@ -90,6 +109,19 @@ def test_curves_and_planes_follow_a_fit_and_undo(tab: Any, run_page: Any) -> Non
     expect(undo).to_be_disabled()
     page.get_by_role("button", name="Write with these settings").click()
     expect(page.get_by_text(re.compile("Nothing has to be computed"))).to_be_visible()
+
+
+@pytest.mark.parametrize("run_page", ["Trend"], indirect=True)
+def test_other_numbers_at_the_axes_do_not_move_the_page(tab: Any, run_page: Any) -> None:
+    page = run_page
+    scale, shift = "Scale, residual after the fits", "Shift, residual after the fits"
+    before = drawn(page, scale)
+    widths = [page.evaluate(WATCH_LAYOUTS, title) for title in (shift, scale)]
+    assert widths[0] == widths[1]
+    page.get_by_label("Preserve scales", exact=True).click()
+    page.wait_for_function(CHANGED, arg=[scale, before])
+    page.wait_for_function("() => 'drawnAfterLayouts' in window")
+    assert page.evaluate("drawnAfterLayouts") == 0
 
 
 @pytest.mark.parametrize("run_page", ["Pairs"], indirect=True)
