@@ -33,6 +33,36 @@ def curve_figure(title: str, x_label: str, y_label: str, height: int = 260, **op
     return plot
 
 
+def map_figure(title: str, extent: ColumnDataSource, **options: Any) -> Any:
+    """Return a figure in pixels of a frame, y downwards, with the outline of what it shows.
+
+    Parameters
+    ----------
+    title : str
+        Above it.
+    extent : ColumnDataSource
+        Columns left, right, top, bottom, px, of the outline, which the ranges follow.
+    **options
+        Further options of the figure.
+    """
+    plot = figure(
+        title=title, x_range=DataRange1d(range_padding=0.02),
+        y_range=DataRange1d(range_padding=0.02, flipped=True),
+        tools="pan,wheel_zoom,reset,save", active_scroll="wheel_zoom", match_aspect=True,
+        x_axis_label="x (px)", y_axis_label="y (px)", output_backend="canvas",
+        sizing_mode="stretch_both", toolbar_location="above", **options,
+    )  # fmt: skip
+    plot.toolbar.logo = None
+    plot.grid.visible = False
+    frame = plot.quad(
+        "left", "right", "top", "bottom", source=extent,
+        fill_color="#8080800F", line_color="#9E9E9E",
+    )  # fmt: skip
+    plot.x_range.renderers = plot.y_range.renderers = [frame]
+    hold_ranges(plot, extent)
+    return plot
+
+
 def finish_curves(plot: Any, tips: list[tuple[str, str]] | None = None) -> Any:
     """Place the legend, let a click on it hide curves, and show values under the mouse."""
     legend = plot.legend[0]

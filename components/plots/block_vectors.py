@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColorBar, ColumnDataSource, DataRange1d, HoverTool, LinearColorMapper
+from bokeh.models import ColorBar, ColumnDataSource, HoverTool, LinearColorMapper
 from bokeh.palettes import Viridis256
-from bokeh.plotting import figure
 
-from components.plots.base import hold_ranges
+from components.plots.base import map_figure
 from components.plots.colours import OUTLIER
 from components.plots.export import add_export
 from components.plots.residuals import round_length
@@ -81,21 +80,7 @@ class BlockMap:
         self.figure = self._build()
 
     def _build(self) -> Any:
-        plot = figure(
-            title="Blocks", x_range=DataRange1d(range_padding=0.02),
-            y_range=DataRange1d(range_padding=0.02, flipped=True),
-            tools="pan,wheel_zoom,reset,save", active_scroll="wheel_zoom", match_aspect=True,
-            x_axis_label="x (px)", y_axis_label="y (px)", output_backend="canvas",
-            sizing_mode="stretch_both", min_height=300, toolbar_location="above",
-        )  # fmt: skip
-        plot.toolbar.logo = None
-        plot.grid.visible = False
-        frame = plot.quad(
-            "left", "right", "top", "bottom", source=self.extent,
-            fill_color="#8080800F", line_color="#9E9E9E",
-        )  # fmt: skip
-        plot.x_range.renderers = plot.y_range.renderers = [frame]
-        hold_ranges(plot, self.extent)
+        plot = map_figure("Blocks", self.extent, min_height=300)
         colour = {"field": "confidence", "transform": self.mapper}
         found = []
         for source, tint, dash, centre in (

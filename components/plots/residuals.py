@@ -8,7 +8,6 @@ import numpy as np
 from bokeh.models import (
     ColorBar,
     ColumnDataSource,
-    DataRange1d,
     HoverTool,
     LinearColorMapper,
     Range1d,
@@ -16,7 +15,7 @@ from bokeh.models import (
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
-from components.plots.base import hold_ranges
+from components.plots.base import hold_ranges, map_figure
 from components.plots.colours import X, Y
 from components.plots.export import add_export
 from fibsem_dash.registration.trial_result import PairTrial
@@ -89,30 +88,10 @@ class VectorMap:
         self.figure = self._build()
 
     def _build(self) -> Any:
-        plot = figure(
-            title="Residuals (px)",
-            x_range=DataRange1d(range_padding=0.02),
-            y_range=DataRange1d(range_padding=0.02, flipped=True),
-            tools="pan,wheel_zoom,reset,save",
-            active_scroll="wheel_zoom",
-            match_aspect=True,
-            x_axis_label="x (px)",
-            y_axis_label="y (px)",
-            output_backend="canvas",
-            sizing_mode="stretch_both",
-            toolbar_location="above",
-        )
-        plot.toolbar.logo = None
+        plot = map_figure("Residuals (px)", self.extent)
         plot.toolbar.autohide = True
-        plot.grid.visible = False
         for axis in (plot.xaxis[0], plot.yaxis[0]):
             axis.ticker.desired_num_ticks = 4
-        frame = plot.quad(
-            "left", "right", "top", "bottom", source=self.extent,
-            fill_color="#8080800F", line_color="#9E9E9E",
-        )  # fmt: skip
-        plot.x_range.renderers = plot.y_range.renderers = [frame]
-        hold_ranges(plot, self.extent)
         colour = {"field": "length", "transform": self.mapper}
         lines = plot.segment(
             "x0", "y0", "x1", "y1", source=self.source, color=colour, line_width=1.2
