@@ -139,6 +139,7 @@ def pairs_widget(
         page_size=page_size,
         layout="fit_data_stretch",
         hidden_columns=["first", "second", "rank"],
+        frozen_columns=["Pair"],
         formatters=dict.fromkeys(COLUMNS, PLAIN) | formats,
         text_align=dict.fromkeys(NUMBERS, "right"),
         sizing_mode="stretch_width",

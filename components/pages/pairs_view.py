@@ -80,10 +80,20 @@ class PairsView(RunTab):
             sx={"& p": {"whiteSpace": "nowrap", "overflow": "hidden", "textOverflow": "ellipsis"}},
         )  # fmt: skip
         self.status = pmui.Select(
-            label="Show", options=list(STATUSES), value="all", size="small", width=150
+            label="Show",
+            options=list(STATUSES),
+            value="all",
+            size="small",
+            width=106,
+            margin=(10, 4),
         )
         self.order = pmui.Select(
-            label="Order", options=list(ORDERS), value="problems first", size="small", width=190
+            label="Order",
+            options=list(ORDERS),
+            value="problems first",
+            size="small",
+            width=166,
+            margin=(10, 4),
         )
         self.assemble(self._content(rerun))
         self._watch()
@@ -97,25 +107,27 @@ class PairsView(RunTab):
 
     def _content(self, rerun: RerunBar) -> Any:
         self.table = pairs_widget(empty_rows(), self.open_row, 6)
+        save = table_download(lambda: f"{self.run_name} pairs", self.saved_table, "Table")
+        # It comes into the page with its first rows: Panel's script fails on other rows before it
+        # has drawn a table.
+        self.place = pn.Column(min_height=230, sizing_mode="stretch_width", margin=0)
+        # Room for the labels, which stand above their fields.
+        choices = pn.Row(self.status, self.order, margin=(6, 0, 0, 0))
+        # The table stands beside the pictures: above them, it left them a strip on small screens.
         cards = pn.Column(
+            pn.Column(choices, self.place, width=CONTROL_WIDTH - 16, margin=6),
             *self.actions.cards(rerun),
+            card("Numbers", self.numbers, save),
             card("Other settings for this pair", self.settings),
             width=CONTROL_WIDTH, scroll="y-auto", sizing_mode="stretch_height",
         )  # fmt: skip
-        save = table_download(lambda: f"{self.run_name} pairs", self.saved_table, "Table")
-        # Room for the labels, which stand above their fields.
-        head = pn.Row(
-            self.status, self.order, save, sizing_mode="stretch_width", margin=(6, 0, 0, 0)
-        )
-        numbers = pn.Column(self.numbers, width=245, scroll="y-auto", sizing_mode="stretch_height")
-        matches = pn.Row(self.picture, numbers, sizing_mode="stretch_both", min_height=300)
         self.tabs = pmui.Tabs(
-            ("Matches", matches), ("By hand", self.hand), sizing_mode="stretch_both",
+            ("Matches", self.picture), ("By hand", self.hand), sizing_mode="stretch_both",
             styles={"flex": "1 1 0"}, min_height=420,
         )  # fmt: skip
         self.tabs.param.watch(lambda *_e: self._on_tab(), "active")
         pictures = pn.Column(
-            head, self.table, BusyLine(self.work), self.failure, self.tabs,
+            BusyLine(self.work), self.failure, self.tabs,
             sizing_mode="stretch_both", scroll="y-auto",
         )  # fmt: skip
         return pn.Row(cards, pictures, sizing_mode="stretch_both")
@@ -164,6 +176,8 @@ class PairsView(RunTab):
         if before is None or found.run.edits != before.run.edits:
             self.actions.start(found.run.edits)
         self.fill()
+        if not len(self.place):
+            self.place.append(self.table)
         self.rerun.forget()
         if self._to_open is not None:
             self.show_pair(*self._to_open)

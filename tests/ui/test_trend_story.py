@@ -129,6 +129,10 @@ def test_pairs_are_opened_and_placed_by_arrow_keys(tab: Any, run_page: Any) -> N
     page = run_page
     page.locator(".tabulator-row").nth(1).click()
     expect(page.get_by_text(re.compile(r"Frame \d left, frame \d right"))).to_be_visible()
+    figure = page.locator(".bk-Figure").filter(visible=True).first.bounding_box()
+    # Frames of a pair, one beside the other, on the smallest screen.
+    assert figure["width"] > 700
+    assert figure["height"] > 350
     page.get_by_role("tab", name="By hand").click()
     words = page.get_by_text(re.compile("second frame moved by"))
     expect(words).to_be_visible()
