@@ -1,4 +1,4 @@
-"""Arrow keys that move a picture while it is set by hand, in place of stepping frames."""
+"""Keys that move and turn a picture while it is set by hand; arrows do not step frames then."""
 
 from __future__ import annotations
 
@@ -7,25 +7,30 @@ import param
 
 
 class ArrowKeys(pn.custom.JSComponent):
-    """While active, arrow keys come here and nowhere else."""
+    """While active, arrow keys, q and e come here and nowhere else."""
 
-    active = param.Boolean(False, doc="Take the arrow keys")
-    pressed = param.List([0, 0, 0], doc="Steps to the right and down, and a counter")
+    active = param.Boolean(False, doc="Take the keys")
+    pressed = param.List(
+        [0, 0, 0, 0], doc="Steps to the right and down, px; turns, degrees; and a counter"
+    )
 
     _esm = """
-    const STEPS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}
+    const STEPS = {
+      ArrowLeft: [-0.1, 0, 0], ArrowRight: [0.1, 0, 0], ArrowUp: [0, -0.1, 0],
+      ArrowDown: [0, 0.1, 0], q: [0, 0, -0.02], e: [0, 0, 0.02],
+    }
     export function render({model}) {
       let count = 0
       const onkey = (event) => {
-        const step = STEPS[event.key]
+        const step = STEPS[event.key.length > 1 ? event.key : event.key.toLowerCase()]
         const target = event.composedPath()[0]
         if (!model.active || !step || event.ctrlKey || event.altKey || event.metaKey) return
         if (target && ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName)) return
         event.preventDefault()
         event.stopImmediatePropagation()
         count += 1
-        const size = event.shiftKey ? 1.0 : 0.1
-        model.pressed = [step[0] * size, step[1] * size, count]
+        const size = event.shiftKey ? 10 : 1
+        model.pressed = [...step.map((part) => part * size), count]
       }
       window.addEventListener('keydown', onkey, true)
       model.on('remove', () => window.removeEventListener('keydown', onkey, true))

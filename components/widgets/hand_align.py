@@ -1,4 +1,4 @@
-"""Setting the transform of a pair by hand: drag, arrow keys, and the correlation meanwhile."""
+"""Setting the transform of a pair by hand: drag, keys, and the correlation meanwhile."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from components.plots.paint import difference, grey, overlay
 from components.widgets.arrow_keys import ArrowKeys
 from components.widgets.layer_view import Layer, LayerView
 from fibsem_dash.compare import ncc
-from fibsem_dash.registration.by_hand import align_pair_preview, nudge
+from fibsem_dash.registration.by_hand import align_pair_preview, nudge, turn, turned_by
 from fibsem_dash.registration.trial_result import PairTrial
 from fibsem_dash.transforms.matrices import Array, apply, translation
 
 LONGEST_SIDE = 1024
 """Side of the middle part that is looked at, px: larger ones could not be dragged fluidly."""
+
+TURN = 0.02
+"""Angle of a click on a button or of a key, degrees: 0.2 px at 500 px from the middle."""
 
 
 def overlap_ncc(
@@ -72,7 +75,11 @@ class HandAlign(pn.viewable.Viewer):  # type: ignore[misc]
         plot.on_event(PanStart, self._on_start)
         plot.on_event(Pan, self._on_pan)
         self.keys = ArrowKeys()
-        self.keys.param.watch(lambda e: self.move(e.new[0], e.new[1]), "pressed")
+        self.keys.param.watch(lambda e: self.move(*e.new[:3]), "pressed")
+        self.turns = [
+            self._button("rotate_left", "Turn to the left (q)", -TURN),
+            self._button("rotate_right", "Turn to the right (e)", TURN),
+        ]
         self.mode = pmui.RadioButtonGroup(
             options=["overlay", "difference", "flicker"], value="overlay", size="small"
         )
@@ -81,6 +88,11 @@ class HandAlign(pn.viewable.Viewer):  # type: ignore[misc]
         self.words.stylesheets = [":host { color: inherit; font-size: 14px; }"]
         self.work = LiveWork(self._align)
         self.work.param.watch(lambda *_e: self._show(), "done_count")
+
+    def _button(self, icon: str, tip: str, degrees: float) -> pmui.IconButton:
+        button = pmui.IconButton(icon=icon, description=f"{tip}: {TURN}°")
+        button.on_click(lambda _event: when_locked(lambda: self.move(0.0, 0.0, degrees)))
+        return button
 
     @param.depends("active", watch=True)
     def _on_active(self) -> None:
@@ -101,10 +113,18 @@ class HandAlign(pn.viewable.Viewer):  # type: ignore[misc]
         rows, columns = min(height, LONGEST_SIDE), min(width, LONGEST_SIDE)
         return (height - rows) // 2, rows, (width - columns) // 2, columns
 
-    def move(self, dx: float, dy: float) -> None:
-        """Move the second frame on the screen, px."""
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Middle (x, y) of what is looked at, px of the first frame: turns leave it in place."""
+        if self.trial is None:
+            return 0.0, 0.0
+        (top, height, left, width), region = self.box, self.trial.first.region
+        return region[2] + left + (width - 1) / 2, region[0] + top + (height - 1) / 2
+
+    def move(self, dx: float, dy: float, degrees: float = 0.0) -> None:
+        """Move the second frame on the screen, px, and turn it clockwise about the middle."""
         if self.trial is not None:
-            self.matrix = nudge(self.matrix, dx, dy)
+            self.matrix = turn(nudge(self.matrix, dx, dy), degrees, self.middle)
             self.draw()
 
     def draw(self) -> None:
@@ -142,11 +162,11 @@ class HandAlign(pn.viewable.Viewer):  # type: ignore[misc]
             "flicker": grey(second if self.second_on_top else first),
         }[self.mode.value]
         self.view.set_layers(Layer((height, width), paint, float(x), float(y)))
-        dx, dy = -matrix[:2, 2]
+        dx, dy = self.middle - apply(matrix, [self.middle])[0]
         found = f"{value:.4f}" if np.isfinite(value) else "–"
         self.words.object = (
-            f"<b>NCC {found}</b> · second frame moved by {dx:.1f}, {dy:.1f} px (x, y). Drag it, or "
-            "arrow keys: 0.1 px, with shift 1 px; space flickers."
+            f"<b>NCC {found}</b> · second frame moved by {dx:.1f}, {dy:.1f} px (x, y), turned by "
+            f"{turned_by(matrix):.2f}°. Drag it; arrow keys 0.1 px, q and e {TURN}°; shift × 10."
         )
 
     def _on_start(self, event: Any) -> None:
@@ -161,5 +181,8 @@ class HandAlign(pn.viewable.Viewer):  # type: ignore[misc]
 
     def __panel__(self) -> Any:
         return pn.Column(
-            pn.Row(self.mode, self.keys), self.words, self.view, sizing_mode="stretch_both"
-        )
+            pn.Row(self.mode, *self.turns, self.keys),
+            self.words,
+            self.view,
+            sizing_mode="stretch_both",
+        )  # fmt: skip

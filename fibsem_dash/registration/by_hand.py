@@ -1,4 +1,4 @@
-"""Setting the transform of a pair by hand: moving it, and seeing what it does."""
+"""Setting the transform of a pair by hand: moving it, turning it, and seeing what it does."""
 
 from __future__ import annotations
 
@@ -26,6 +26,41 @@ def nudge(matrix: npt.ArrayLike, dx: float, dy: float) -> Array:
     result = np.array(matrix, np.float64)
     result[:2, 2] -= result[:2, :2] @ (dx, dy)
     return result
+
+
+def turn(matrix: npt.ArrayLike, degrees: float, centre: npt.ArrayLike) -> Array:
+    """Turn the second frame's content on the screen: a new (3, 3) matrix.
+
+    Parameters
+    ----------
+    matrix : (3, 3) array
+        First frame's coordinates to the second's, px.
+    degrees : float
+        Clockwise where y points down.
+    centre : (x, y)
+        Point of the first frame that stays in place, px.
+
+    Examples
+    --------
+    >>> turn(np.eye(3), 90.0, (10.0, 0.0)).round(6)[:2].tolist()
+    [[0.0, 1.0, 10.0], [-1.0, 0.0, 10.0]]
+    """
+    x, y = np.asarray(centre, np.float64)
+    angle = np.deg2rad(degrees)
+    # The screen's point p shows what lay at the point that the turn takes to p.
+    back = np.eye(3)
+    back[:2, :2] = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+    turned: Array = np.asarray(matrix, np.float64) @ translation(x, y) @ back @ translation(-x, -y)
+    return turned
+
+
+def turned_by(matrix: npt.ArrayLike) -> float:
+    """Return by how many degrees a matrix turns the second frame's content on the screen.
+
+    Clockwise where y points down, in (-180, 180]; the undoing of `turn`.
+    """
+    (xx, _, _), (yx, _, _) = np.asarray(matrix, np.float64)[:2]
+    return float(np.rad2deg(np.arctan2(-yx, xx)))
 
 
 def align_pair_preview(

@@ -18,10 +18,11 @@ from fibsem_dash.io import open_frame
 from fibsem_dash.io.tables import read_csv
 from fibsem_dash.jobs import JobRegistry, jobs_folder
 from fibsem_dash.phantom import write_phantom
-from fibsem_dash.registration.edits import run_edits
+from fibsem_dash.registration.by_hand import turned_by
+from fibsem_dash.registration.edits import run_edits, write_edits
 from fibsem_dash.registration.frames import find_frames, inspect_frame
 from fibsem_dash.registration.pipeline import Registration
-from fibsem_dash.transforms.matrices import translation
+from fibsem_dash.transforms.matrices import apply, translation
 
 # Panel's table calls pandas in a way that pandas wants to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
@@ -122,16 +123,37 @@ def test_other_settings_are_tried_before_they_are_used(view):
 def test_by_hand_the_correlation_tells_where_the_frame_fits(view):
     view.open_row(row_of(view, "1 – 2"))
     best = view.hand.work.result[2]
-    view.hand.keys.pressed = [1.0, 0.0, 1]
-    view.hand.keys.pressed = [1.0, 0.0, 2]
+    view.hand.keys.pressed = [1.0, 0.0, 0.0, 1]
+    view.hand.keys.pressed = [1.0, 0.0, 0.0, 2]
     assert view.hand.work.result[2] < best
-    view.hand.keys.pressed = [-2.0, 0.0, 3]
+    view.hand.keys.pressed = [-2.0, 0.0, 0.0, 3]
     assert view.hand.work.result[2] == pytest.approx(best, abs=1e-6)
     view.hand.move(0.1, 0)
     view.actions.set_by_hand()
     found = view.actions.edit.whole_matrix()
     assert np.allclose(found, view.hand.matrix)
     assert view.work.result.trial.matrix[0, 2] - found[0, 2] == pytest.approx(0.1, abs=0.01)
+
+
+def test_by_hand_the_frame_is_turned_about_the_middle(view, run_folder):
+    view.open_row(row_of(view, "1 – 2"))
+    before, best = view.hand.matrix, view.hand.work.result[2]
+    words = view.hand.words.object
+    view.hand.keys.pressed = [0.0, 0.0, 0.5, 1]
+    assert view.hand.work.result[2] < best
+    assert turned_by(view.hand.matrix) - turned_by(before) == pytest.approx(0.5, abs=0.01)
+    assert np.allclose(*(apply(m, [view.hand.middle]) for m in (before, view.hand.matrix)))
+    assert (
+        view.hand.words.object.split("turned")[0].split("moved")[1]
+        == (words.split("turned")[0].split("moved")[1])
+    )
+    for button in view.hand.turns:
+        button.clicks += 1
+    assert turned_by(view.hand.matrix) - turned_by(before) == pytest.approx(0.5, abs=0.01)
+    view.actions.set_by_hand()
+    write_edits(run_folder, view.actions.edits)
+    (edit,) = run_edits(run_folder).pairs
+    assert np.allclose(edit.whole_matrix(), view.hand.matrix)
 
 
 def test_overlap_counts_only_what_both_frames_have():

@@ -13,7 +13,7 @@ import pytest
 from fibsem_dash.cli.entry import main
 from fibsem_dash.errors import FormatError, ParameterError
 from fibsem_dash.io.tables import read_csv
-from fibsem_dash.registration.by_hand import align_pair_preview, nudge
+from fibsem_dash.registration.by_hand import align_pair_preview, nudge, turn, turned_by
 from fibsem_dash.registration.canvas import Canvas
 from fibsem_dash.registration.edit_history import EditHistory
 from fibsem_dash.registration.edits import (
@@ -160,6 +160,19 @@ def test_nudging_moves_the_aligned_frame_by_so_many_pixels() -> None:
     _, before = align_pair_preview(image, image, matrix)
     _, after = align_pair_preview(image, image, nudge(matrix, 3, -2))
     np.testing.assert_allclose(after[5:25, 10:30], before[7:27, 7:27], atol=1e-3)
+
+
+def test_a_turn_leaves_its_centre_in_place_and_is_clockwise() -> None:
+    image = np.zeros((41, 51), np.float32)
+    image[20, 35] = image[10, 25] = 1
+    _, after = align_pair_preview(image, image, turn(np.eye(3), 90, (25, 20)))
+    # What lay to the right and above lies below and to the right.
+    assert np.argwhere(after > 0.9).tolist() == [[20, 35], [30, 25]]
+    matrix = np.array([[1.01, 0.02, 1.0], [-0.01, 0.99, 2.0], [0, 0, 1]])
+    turned = turn(matrix, 0.3, (12.5, 7))
+    assert (turned @ (12.5, 7, 1)).tolist() == pytest.approx((matrix @ (12.5, 7, 1)).tolist())
+    np.testing.assert_allclose(turn(turned, -0.3, (12.5, 7)), matrix, atol=1e-12)
+    assert turned_by(turn(np.eye(3), -1.25, (3, 4))) == pytest.approx(-1.25)
 
 
 def test_the_crop_of_an_aligned_pair_is_that_of_the_written_frame() -> None:

@@ -144,6 +144,14 @@ def test_pairs_are_opened_and_placed_by_arrow_keys(tab: Any, run_page: Any) -> N
         if words.inner_text() != before:
             break
     expect(words).not_to_have_text(before)
+    degrees = re.compile(r"turned by (-?[\d.]+)°")
+    expect(words).to_contain_text(degrees)
+    for key, angle in (("Shift+E", 0.2), ("q", -0.02)):
+        before = words.inner_text()
+        page.keyboard.press(key)
+        expect(words).not_to_have_text(before)
+        turned = [float(degrees.search(text)[1]) for text in (before, words.inner_text())]
+        assert turned[1] - turned[0] == pytest.approx(angle, abs=0.011)
     page.get_by_text(re.compile("Use placing")).click()
     expect(page.get_by_text(re.compile("1 pair decided"))).to_be_visible()
     tab.shot("_placed")
