@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.run_plan import RunPlan, check_plan, order_note
+from components.run_plan import RunPlan, check_plan, order_note, pixel_size_note
 from fibsem_dash.registration.forecast import Forecast, forecast
 
 
@@ -34,4 +34,5 @@ def estimate(plan: RunPlan) -> Estimate:
     """
     check_plan(plan)
     told = forecast(plan.used, plan.settings, plan.workers, plan.run_folder)
-    return Estimate(told, order_note(plan))
+    notes = order_note(plan), pixel_size_note(plan.used, plan.settings.input.pixel_size_nm)
+    return Estimate(told, " ".join(note for note in notes if note))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -201,6 +201,25 @@ def order_note(plan: RunPlan) -> str:
     return (
         f"The run takes all {len(paths)} frames of the folder by the numbers in their names; the "
         f"{len(shown)} frames on screen were chosen or ordered otherwise."
+    )
+
+
+def pixel_size_note(frames: Sequence[FrameInfo], given_nm: float | None = None) -> str:
+    """Say that the size of a pixel is assumed, since the files do not tell it; else empty.
+
+    Parameters
+    ----------
+    frames : sequence of FrameInfo
+        The files.
+    given_nm : float, optional
+        What the settings say in place of them.
+    """
+    assumed = [frame.pixel_size_nm for frame in frames if frame.pixel_size_assumed]
+    if given_nm or not assumed:
+        return ""
+    return (
+        f"The files do not say how large a pixel is: {assumed[0]:g} nm is assumed. The settings of "
+        "the input on the Registration page take the right one."
     )
 
 

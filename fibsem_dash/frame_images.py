@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,6 +76,13 @@ class FrameImages:
     def pixel_size_nm(self) -> float:
         """Edge of a pixel, nm."""
         return self.source.pixel_size_nm
+
+    @property
+    def known_pixel_size_nm(self) -> float:
+        """Edge of a pixel, nm, where the file says it; 0 where it does not."""
+        size = self.pixel_size_nm
+        told = self.header.get("PixelSizeSource") != "default"
+        return float(size) if told and math.isfinite(size) and size > 0 else 0.0
 
     @property
     def detector_names(self) -> Mapping[str, str]:

@@ -20,6 +20,7 @@ from components.pages.data_summary import (
     telemetry_frame,
 )
 from components.reading import DEMO, Reading, Request
+from components.run_plan import pixel_size_note
 from components.session import Session
 from components.widgets.exclude_frames import ExcludeFrames
 from components.widgets.figure_tools import CopyAsCode, table_download
@@ -250,6 +251,9 @@ class DataPage(Page):
 
     def _on_error(self, event: Any) -> None:
         self._on_error_text(event.new)
+        if event.new:
+            # What was asked for has no frames: Open would go on with those of another folder.
+            self.open_button.disabled = True
 
     def _on_error_text(self, text: str) -> None:
         self.alert.param.update(object=plain(text), visible=bool(text))
@@ -273,7 +277,7 @@ class DataPage(Page):
         self.curves.set_data(telemetry(reading.frames), summary.gaps, bad)
         text = self._remark(reading)
         self.note.param.update(object=plain(text), visible=bool(text))
-        self.open_button.disabled = False
+        self.open_button.disabled = not reading.summary.n_readable
         # New tables in place of new data: a table that is still being drawn takes none.
         self.exclusion.open(reading.folder, [problem.index for problem in summary.problems])
         rows = frames_frame(reading.frames, self.session.excluded)
@@ -301,9 +305,12 @@ class DataPage(Page):
                 f"{reading.n_left_out} files are links to places that are not open to the "
                 "dashboard and were left out."
             )
+        if not reading.summary.n_readable:
+            parts.append("None of these files can be read as a frame.")
+        parts.append(pixel_size_note(reading.frames))
         if reading.request.order == "number" and not reading.summary.numbered:
             parts.append("The names hold no number that counts the frames: sorted by name.")
-        return " ".join(parts)
+        return " ".join(part for part in parts if part)
 
     def _on_excluded(self, _event: Any) -> None:
         """Say in the table which frames a run will leave out."""

@@ -56,7 +56,7 @@ def summary_tiles(summary: FolderSummary) -> list[tuple[str, str, bool]]:
         ("Frames found", str(summary.n_frames), False),
         ("Total size", format_bytes(summary.total_bytes), False),
         ("Frame size", f"{width} × {height} px" if width else "–", not width),
-        ("Pixel size", _pixel_size(summary.pixel_size_nm), False),
+        ("Pixel size", _pixel_size(summary), summary.pixel_size_assumed),
         ("Detectors", ", ".join(summary.detectors) or "–", False),
         ("Sample", summary.sample_id or "–", False),
         ("First file saved", format_time(summary.first_time_s)[:16], False),
@@ -67,5 +67,7 @@ def summary_tiles(summary: FolderSummary) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _pixel_size(pixel_size_nm: float) -> str:
-    return f"{pixel_size_nm:.4g} nm" if np.isfinite(pixel_size_nm) else "–"
+def _pixel_size(summary: FolderSummary) -> str:
+    if not np.isfinite(summary.pixel_size_nm):
+        return "–"
+    return f"{summary.pixel_size_nm:.4g} nm" + ", assumed" * summary.pixel_size_assumed

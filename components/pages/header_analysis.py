@@ -115,11 +115,7 @@ def fsc_of_frames(scope: Scope, threshold: float) -> FscResult:
             found=f"{following.shape[1]} x {following.shape[0]} px",
         )
     second = following.image(scope.detector, region=scope.region)
-    return fsc(scope.image(), second, threshold, pixel_size_nm=_known(scope.frame.pixel_size_nm))
-
-
-def _known(pixel_size_nm: float) -> float:
-    return float(pixel_size_nm) if np.isfinite(pixel_size_nm) and pixel_size_nm > 0 else 0.0
+    return fsc(scope.image(), second, threshold, pixel_size_nm=scope.frame.known_pixel_size_nm)
 
 
 def write_flatten_file(folder: Path, name: str, surfaces: dict[str, Surface]) -> Path:

@@ -60,13 +60,12 @@ def tiff_bytes(frame: FIBSEMFrame, detector: str, box: Box = (0, 0, 0, 0)) -> by
     image = frame.image(detector, region=region)
     if image.dtype == np.float64:
         image = image.astype(np.float32)
-    size = frame.pixel_size_nm
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frame.tif"
         write_tif(
             path,
             image,
-            pixel_size_nm=size if np.isfinite(size) and size > 0 else None,
+            pixel_size_nm=frame.known_pixel_size_nm or None,
             description=f"{frame.path.name}, detector {detector}, raw counts",
         )
         return path.read_bytes()

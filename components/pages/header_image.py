@@ -174,7 +174,7 @@ class FrameImage(pn.viewable.Viewer):  # type: ignore[misc]
             self._describe(view, picture, beside)
             self._make_room(view, beside)
             view.set_contrast(*self.contrast[picture.key])
-            size = loaded.frame.pixel_size_nm if index == 0 else 0.0
+            size = loaded.frame.known_pixel_size_nm if index == 0 else 0.0
             view.set_image(loaded.frame.shape, picture, size, keep_view=not first or index > 0)
         self.views[1].pane.visible = beside
         self._place_box()

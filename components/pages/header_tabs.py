@@ -69,7 +69,7 @@ class SnrTab(AnalysisTab):
 
     def draw(self, outcome: Outcome) -> Any:
         """Return the figure of a result."""
-        return snr_figure(outcome.result, self.lags, outcome.scope.frame.pixel_size_nm)
+        return snr_figure(outcome.result, self.lags, outcome.scope.frame.known_pixel_size_nm)
 
     def summary(self, outcome: Outcome) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
         """Return the numbers below the figure, and sentences about them."""
@@ -249,8 +249,7 @@ class FscTab(AnalysisTab):
         pixels = self._pixels(settings["images"])
         if pixels == 1:
             return fsc_of_frames(scope, settings["threshold"]), pixels
-        size = scope.frame.pixel_size_nm
-        size = size if np.isfinite(size) and size > 0 else 0.0
+        size = scope.frame.known_pixel_size_nm
         return fsc_of_rows(scope.image(), settings["threshold"], size), pixels
 
     def code(self, scope: Scope, **settings: Any) -> tuple[str, str]:

@@ -65,6 +65,8 @@ class FrameInfo:
         Stored detectors.
     pixel_size_nm, z_step_nm : float
         From the header; z_step_nm is NaN where no recipe tells it.
+    pixel_size_assumed : bool
+        The file does not tell the pixel size: it is the default of its format.
     dark_counts : dict
         Zero level per detector, counts.
     telemetry : dict
@@ -82,6 +84,7 @@ class FrameInfo:
     z_step_nm: float = float("nan")
     dark_counts: dict[str, float] = field(default_factory=dict)
     telemetry: dict[str, float] = field(default_factory=dict)
+    pixel_size_assumed: bool = False
 
     @property
     def usable(self) -> bool:
@@ -187,6 +190,7 @@ def inspect_frame(index: int, path: str) -> FrameInfo:
         z_step_nm=float("nan") if z_step is None else z_step,
         dark_counts=dict(frame.dark_counts),
         telemetry=telemetry,
+        pixel_size_assumed=header.get("PixelSizeSource") == "default",
     )
 
 

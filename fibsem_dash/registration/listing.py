@@ -83,6 +83,8 @@ class FolderSummary:
         Whether the names count the frames; without that, gaps cannot be seen.
     problems : tuple of Problem
         In the order of the frames.
+    pixel_size_assumed : bool
+        Readable frames are among them that do not tell their pixel size.
     """
 
     n_frames: int
@@ -98,6 +100,7 @@ class FolderSummary:
     gaps: tuple[tuple[int, int, int], ...]
     numbered: bool
     problems: tuple[Problem, ...]
+    pixel_size_assumed: bool = False
 
     @property
     def duration_s(self) -> float:
@@ -218,6 +221,7 @@ def summarize(frames: Sequence[FrameInfo]) -> FolderSummary:
         gaps=_gaps(numbers) if numbers else (),
         numbered=numbers is not None,
         problems=_problems(frames, numbers),
+        pixel_size_assumed=any(frame.pixel_size_assumed for frame in good),
     )
 
 

@@ -175,6 +175,7 @@ def _frames(
             z_step_nm=alike.z_step_nm,
             dark_counts=alike.dark_counts,
             telemetry={str(name): float(value) for name, value in telemetry[k].items()},
+            pixel_size_assumed=alike.pixel_size_assumed,
         )
         for k, (path, size, mtime) in enumerate(identities)
     ]

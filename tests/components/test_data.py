@@ -15,10 +15,12 @@ from components import reading
 from components.config import ServerConfig
 from components.pages.data import DataPage
 from components.plots.telemetry import ALL_POINTS, envelope, visible_data
+from components.run_plan import pixel_size_note
 from components.session import Session
 from components.shell import Shell
 from components.widgets.plain import plain
 from components.widgets.tiles import tiles_html
+from fibsem_dash.io.tif import write_tif
 from fibsem_dash.phantom import write_phantom
 from fibsem_dash.registration.run_store import RunStore
 
@@ -97,6 +99,41 @@ def test_after_an_error_the_page_goes_on(page: DataPage, frames_root: Path) -> N
     page.choose(str(frames_root / "stack"))
     assert not page.alert.visible
     assert len(page.session.frames) == 6
+
+
+def test_nothing_is_opened_where_no_frame_matches(page: DataPage, frames_root: Path) -> None:
+    page.choose(str(frames_root / "stack"))
+    assert not page.open_button.disabled
+    page.pattern.value = "*.nothing"
+    page.choose(str(frames_root / "stack"))
+    assert page.open_button.disabled
+    assert "no frames found" in page.alert.object
+    page.pattern.value = ""
+    page.choose(str(frames_root / "stack"))
+    assert not page.open_button.disabled
+    assert not page.alert.visible
+    damaged = frames_root / "damaged"
+    damaged.mkdir()
+    (damaged / "f_0.dat").write_bytes(b"no frame")
+    page.choose(str(damaged))
+    assert page.open_button.disabled
+    assert "None of these files can be read" in page.note.object
+
+
+def test_an_assumed_pixel_size_is_called_so(page: DataPage, frames_root: Path) -> None:
+    for name, size in (("uncalibrated", None), ("calibrated", 5.0)):
+        folder = frames_root / name
+        folder.mkdir()
+        for k in range(2):
+            image = np.full((32, 32), k, np.uint8)
+            write_tif(folder / f"f_{k}.tif", image, pixel_size_nm=size)
+    page.choose(str(frames_root / "uncalibrated"))
+    assert tiles(page)["Pixel size"] == "8 nm, assumed"
+    assert plain("how large a pixel is: 8 nm is assumed") in page.note.object
+    assert pixel_size_note(page.session.frames, 4.0) == ""
+    page.choose(str(frames_root / "calibrated"))
+    assert tiles(page)["Pixel size"] == "5 nm"
+    assert not page.note.visible
 
 
 def test_links_do_not_lead_out(

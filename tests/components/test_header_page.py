@@ -12,7 +12,7 @@ from components.pages.header import HeaderPage
 from components.pages.header_load import BESIDE, FUSED
 from components.session import Session
 from fibsem_dash.io.dat import write_dat
-from fibsem_dash.io.tif import write_tif
+from fibsem_dash.io.tif import open_tif, write_tif
 from fibsem_dash.registration.frames import find_frames, inspect_frame
 from fibsem_dash.registration.warp import load_flatten
 
@@ -259,6 +259,18 @@ def test_a_tiff_without_calibration(tmp_path: Path) -> None:
     page.image.kind = "scaled"
     assert page.image.histogram.unit == "counts"
     assert any(row.name == "XResolution" for row in page.table.rows)
+    # No scale, since nobody knows it; the axes are in pixels.
+    assert page.image.loaded.frame.known_pixel_size_nm == 0
+    assert not page.image.views[0]._bar.visible
+    name, data = page.save_bytes(".tif")
+    (tmp_path / name).write_bytes(data)
+    assert open_tif(tmp_path / name).header["PixelSizeSource"] == "default"
+
+
+def test_a_calibrated_frame_has_a_scale_bar(folder: Path) -> None:
+    page = open_page(folder)
+    assert page.image.loaded.frame.known_pixel_size_nm == page.image.loaded.frame.pixel_size_nm > 0
+    assert page.image.views[0]._bar.visible
 
 
 def test_files_hold_what_is_shown(folder: Path, tmp_path: Path) -> None:
