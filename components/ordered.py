@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
 import panel.io.document as panel_document
 from bokeh.server.views.ws import WSHandler
+from tornado.websocket import WebSocketClosedError
 
 _begun: set[asyncio.Future[None]] = set()
 """Messages on their way: the loop itself does not keep its tasks alive."""
@@ -31,7 +33,7 @@ def keep_order() -> None:
     @wraps(send)
     def send_at_once(handler: Any, message: Any) -> asyncio.Future[None]:
         # Tasks begin in the order in which they were made, and each begins with the lock.
-        task = asyncio.ensure_future(send(handler, message))
+        task = asyncio.ensure_future(_deliver(handler, message))
         _begun.add(task)
         task.add_done_callback(_begun.discard)
         return task
@@ -40,6 +42,16 @@ def keep_order() -> None:
     WSHandler.send_message = send_at_once
     panel_document.write_events = write_events
     panel_document.schedule_write_events = write_events
+
+
+async def _deliver(handler: Any, message: Any) -> None:
+    """Write a message; one to a tab that was closed meanwhile has nobody left to read it.
+
+    Bokeh learns that a tab is closed some turns of the loop later than the browser closes it, and
+    warned of each message that was made or waited in between.
+    """
+    with suppress(WebSocketClosedError):
+        await message.send(handler)
 
 
 def write_events(_document: Any, connections: Sequence[Any], events: Sequence[Any]) -> None:

@@ -17,6 +17,7 @@ from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 from bokeh.server.views.ws import WSHandler
 from tornado.locks import Lock
+from tornado.websocket import WebSocketClosedError
 
 from components.ordered import keep_order, write_events
 from tests.thread_server import serve_in_thread
@@ -102,3 +103,28 @@ def test_messages_are_written_in_the_order_in_which_they_were_made() -> None:
 
     asyncio.run(run())
     assert written == ["first", "second", "third", "fourth"]
+
+
+def test_messages_to_a_closed_tab_are_dropped_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    keep_order()
+    tried: list[str] = []
+
+    def message(name: str, error: Exception) -> Any:
+        async def send(_handler: Any) -> None:
+            tried.append(name)
+            raise error
+
+        return SimpleNamespace(send=send)
+
+    async def run() -> None:
+        handler: Any = SimpleNamespace(write_lock=Lock())
+        await WSHandler.send_message(handler, message("closed", WebSocketClosedError()))
+        # Whatever else goes wrong must be heard of.
+        with pytest.raises(ValueError, match="no JSON"):
+            await WSHandler.send_message(handler, message("broken", ValueError("no JSON")))
+
+    asyncio.run(run())
+    assert tried == ["closed", "broken"]
+    assert not caplog.records
