@@ -15,6 +15,7 @@ STAGES = (
     ("chain", "Chain", "Which slow drifts are taken out of the positions of all frames"),
     ("output", "Output", "Canvas, interpolation, type and corrections of the voxels"),
     ("quality", "Quality", "Which measures of the result are taken, and where"),
+    ("compute", "Computing", "Processors or graphics cards"),
 )
 """Group, title and line of each card, in the order of the stages."""
 

@@ -69,6 +69,7 @@ NAVIGATION: tuple[tuple[str, tuple[str, ...]], ...] = (
             "formats.md",
             "interoperability.md",
             "cluster.md",
+            "gpu.md",
             "scaling.md",
             "performance.md",
             "reliability.md",

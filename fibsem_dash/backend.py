@@ -6,7 +6,9 @@ name or when an argument already is a CuPy array; everything else works without 
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -18,6 +20,11 @@ from fibsem_dash.errors import ParameterError
 
 Backend = Literal["numpy", "cupy", "auto"]
 BACKENDS: tuple[Backend, ...] = ("numpy", "cupy", "auto")
+
+WORKER_NUMBER = "FIBSEM_DASH_WORKER_NUMBER"
+"""Environment variable of a worker process: its number, by which it chooses its card."""
+
+_chosen = threading.local()
 
 
 def is_device_array(array: object) -> bool:
@@ -58,7 +65,7 @@ def array_module(backend: Backend = "auto", *arrays: object) -> Any:
     Raises
     ------
     ParameterError
-        For an unknown backend, or ``"cupy"`` where CuPy cannot be imported.
+        For an unknown backend, or ``"cupy"`` where CuPy cannot be imported or sees no card.
     """
     if backend not in BACKENDS:
         raise ParameterError("Unknown backend", expected=" or ".join(BACKENDS), found=backend)
@@ -66,7 +73,7 @@ def array_module(backend: Backend = "auto", *arrays: object) -> Any:
     if not wanted:
         return np
     try:
-        return import_module("cupy")
+        cupy = import_module("cupy")
     except ImportError as error:
         raise ParameterError(
             "The backend 'cupy' needs CuPy, which cannot be imported",
@@ -74,6 +81,56 @@ def array_module(backend: Backend = "auto", *arrays: object) -> Any:
             remedy="Install fibsem-dash[gpu] on a machine with a CUDA device, "
             "or choose backend='numpy'.",
         ) from error
+    _choose_device(cupy)
+    return cupy
+
+
+def _choose_device(cupy: Any) -> None:
+    """Let this thread compute on the card of its worker: number n on card n, in turn."""
+    if getattr(_chosen, "module", None) is cupy:
+        return
+    try:
+        count = int(cupy.cuda.runtime.getDeviceCount())
+    except Exception as error:
+        raise _no_device(str(error)) from error
+    if count < 1:
+        raise _no_device("none")
+    cupy.cuda.Device(int(os.environ.get(WORKER_NUMBER, "0")) % count).use()
+    _chosen.module = cupy
+
+
+def _no_device(found: str) -> ParameterError:
+    return ParameterError(
+        "The backend 'cupy' needs a CUDA device",
+        found=found,
+        remedy="Run on a machine with an NVIDIA card and its driver, or choose backend='numpy'.",
+    )
+
+
+def device_count() -> int:
+    """Return the number of cards that CuPy sees; 0 without CuPy."""
+    if not cupy_available():
+        return 0
+    return int(import_module("cupy").cuda.runtime.getDeviceCount())
+
+
+def strided_view(xp: Any, array: Any, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+    """Return a view of an array with other axes; it must not be written to.
+
+    Parameters
+    ----------
+    xp : module
+        What `array_module` returned.
+    array : array
+        Holds the numbers.
+    shape : tuple of int
+        Of the view.
+    strides : tuple of int
+        Bytes from one entry to the next along each axis.
+    """
+    if xp is np:
+        return np.lib.stride_tricks.as_strided(array, shape, strides, writeable=False)
+    return xp.lib.stride_tricks.as_strided(array, shape, strides)
 
 
 def to_host(array: Any) -> NDArray[Any]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
+import types
 from pathlib import Path
 
 import pytest
+
+from tests.stand_in_card import make_modules
 
 
 def shared_folder() -> Path:
@@ -20,3 +24,13 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no shared data in {folder} (set FIBSEM_DASH_SHARED to its folder)")
     return folder
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """CuPy as the program finds it: a stand-in with two cards, see `stand_in_card`."""
+    modules = make_modules()
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr("fibsem_dash.backend.find_spec", lambda name: name)
+    return modules["cupy"]

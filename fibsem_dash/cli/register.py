@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fibsem_dash.backend import device_count
 from fibsem_dash.cli.compare import write_report
 from fibsem_dash.cli.job_process import command_monitor, open_workers
 from fibsem_dash.cli.options import add_compute_options, add_settings_options, settings_from
@@ -187,7 +188,8 @@ def run_registration(
     """Run a registration with progress on the terminal, and tell where things are."""
     monitor = command_monitor()
     if workers is None and scheduler is None:
-        workers = min(usable_cores(), max(len(paths) // 2, 1))
+        available = device_count() if settings.compute.backend == "cupy" else usable_cores()
+        workers = min(max(available, 1), max(len(paths) // 2, 1))
     if fresh:
         _forget(out)
     with open_workers(workers, scheduler) as executor:

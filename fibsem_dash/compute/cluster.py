@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from importlib import import_module
 from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
+from fibsem_dash.backend import WORKER_NUMBER
 from fibsem_dash.compute.executor import DaskExecutor, Executor, InProcessExecutor, usable_cores
 from fibsem_dash.compute.process_pool import ProcessPoolExecutor
 from fibsem_dash.compute.progress import Monitor
@@ -77,8 +79,8 @@ class LocalClusterExecutor:
         client = Client(self._cluster)
         if self._announce is not None:
             self._announce(client.scheduler.address, self._cluster.dashboard_link or "")
-        for address in client.nthreads():
-            fire_and_forget(client.submit(_warm_up, pure=False, workers=[address]))
+        for number, address in enumerate(client.nthreads()):
+            fire_and_forget(client.submit(_warm_up, number, pure=False, workers=[address]))
         return client
 
     def run(
@@ -96,7 +98,8 @@ class LocalClusterExecutor:
         self._starter.shutdown()
 
 
-def _warm_up() -> None:
+def _warm_up(number: int) -> None:
+    os.environ[WORKER_NUMBER] = str(number)
     for name in WARM_MODULES:
         import_module(name)
 

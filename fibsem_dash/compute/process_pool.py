@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
+from fibsem_dash.backend import WORKER_NUMBER
 from fibsem_dash.compute.executor import run_in_worker
 from fibsem_dash.compute.progress import Cancelled, Monitor
 from fibsem_dash.compute.template import start_template
@@ -44,6 +45,7 @@ class _Worker:
 
     process: Any
     pipe: Connection
+    number: int
     work: _Work | None = field(default=None)
 
 
@@ -76,11 +78,13 @@ class ProcessPoolExecutor:
         """Start the workers that are missing."""
         while len(workers) < self.n_workers:
             ours, theirs = multiprocessing.Pipe()
-            process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
+            # A worker that replaces a dead one takes its number, and its card.
+            number = min(set(range(self.n_workers)) - {worker.number for worker in workers})
+            process = self._context.Process(target=_serve, args=(theirs, number), daemon=True)
             process.start()
             # Else nobody would notice that the worker's end is closed.
             theirs.close()
-            workers.append(_Worker(process, ours))
+            workers.append(_Worker(process, ours, number))
         return workers
 
     def run(
@@ -152,8 +156,9 @@ def _blame(worker: _Worker) -> _Work:
         raise RunError(
             "workers died on the same piece of work several times",
             found=f"exit code {worker.process.exitcode}",
-            remedy="Most often memory ran out: use fewer workers, then start the same command "
-            "again; finished work is kept.",
+            remedy="Most often memory ran out: use fewer workers, then start the run again; "
+            "finished work is kept.",
+            argument="workers",
         )
     return work
 
@@ -164,8 +169,9 @@ def _stop(worker: _Worker) -> None:
     worker.pipe.close()
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, number: int) -> None:
     """Do batches until the other side closes the pipe."""
+    os.environ[WORKER_NUMBER] = str(number)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         while True:

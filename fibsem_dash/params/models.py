@@ -120,6 +120,7 @@ SolverParams = model_of(settings.SolverSettings, "SolverParams")
 ChainParams = model_of(settings.ChainSettings, "ChainParams")
 OutputParams = model_of(settings.OutputSettings, "OutputParams")
 QualityParams = model_of(settings.QualitySettings, "QualityParams")
+ComputeParams = model_of(settings.ComputeSettings, "ComputeParams")
 
 GROUPS: dict[str, type[SettingsParams]] = {
     "input": InputParams,
@@ -132,6 +133,7 @@ GROUPS: dict[str, type[SettingsParams]] = {
     "chain": ChainParams,
     "output": OutputParams,
     "quality": QualityParams,
+    "compute": ComputeParams,
 }
 """Model of each group of `RunSettings`."""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
+from fibsem_dash.backend import Backend, array_module
 from fibsem_dash.compute.executor import batches_of, describe_error
 from fibsem_dash.errors import FibsemDashError
 from fibsem_dash.features.blocks import (
@@ -48,6 +50,7 @@ class BlockPairBatch:
     blocks: BlockSettings
     solver: SolverSettings
     cache_folder: str
+    backend: Backend = "numpy"
 
 
 def jobs_for(
@@ -84,6 +87,7 @@ def batches_for(
             settings.blocks,
             settings.solver,
             os.fspath(cache_folder),
+            cast(Backend, settings.compute.backend),
         )
         for part in batches_of(jobs, size)
     ]
@@ -103,6 +107,8 @@ def stored_result(
 
 def estimate_batch(batch: BlockPairBatch) -> list[PairResult]:
     """Estimate the transforms of several pairs by blocks, or find them on disk."""
+    # Without its card the run ends here; else every pair would fail for it.
+    array_module(batch.backend)
     cache = ResultCache(batch.cache_folder)
     # The last pair that needs a frame: its spectra are dropped after it.
     last = {job.frame.index: n for n, pair in enumerate(batch.pairs) for job in pair}
@@ -124,7 +130,9 @@ def _pair_key(first: BlockFrameJob, second: BlockFrameJob, batch: BlockPairBatch
     solver = batch.solver
     frames = [(job.frame.identity, job.minimum, job.maximum) for job in (first, second)]
     settings = (batch.blocks, solver.transform, solver.drmax, solver.min_matches)
-    return content_key(KIND, "blocks", VERSION, frames, batch.detector, *settings)
+    # Cards round otherwise in the last digits.
+    card = () if batch.backend == "numpy" else (batch.backend,)
+    return content_key(KIND, "blocks", VERSION, frames, batch.detector, *settings, *card)
 
 
 def _estimate(
@@ -167,7 +175,7 @@ def prepare(job: BlockFrameJob, batch: BlockPairBatch) -> BlockFrame:
     require_unchanged(job.frame.path, job.frame.identity[1:])
     if image.dtype != np.uint8:
         image = to_8bit(image, job.minimum, job.maximum)
-    return prepare_frame(image, batch.blocks)
+    return prepare_frame(image, batch.blocks, batch.backend)
 
 
 def _record(

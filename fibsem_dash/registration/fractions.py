@@ -87,7 +87,8 @@ def product_batch(batch: FractionBatch) -> list[tuple[int, NDArray[np.float64]]]
 
 
 def _detectors(job: SliceJob, render: RenderSettings) -> tuple[Image, Image]:
-    a, b = (render_slice(job.sources, replace(render, detector=letter)) for letter in ("A", "B"))
+    plain = replace(render, backend="numpy")
+    a, b = (render_slice(job.sources, replace(plain, detector=letter)) for letter in ("A", "B"))
     return a, b
 
 

@@ -367,7 +367,7 @@ class _Work:
 def _eight_bit(
     frame: FrameInfo, canvas: Canvas, levels: StackRange, settings: RunSettings
 ) -> RenderSettings:
-    render = render_settings(frame, canvas, levels, settings)
+    render = dataclasses.replace(render_settings(frame, canvas, levels, settings), backend="numpy")
     source = np.dtype(frame.dtype)
     if render.grey_range is not None or source == np.uint8:
         return dataclasses.replace(render, dtype="uint8")

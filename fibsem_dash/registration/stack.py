@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fibsem_dash.backend import to_host
 from fibsem_dash.compare import compare_images
 from fibsem_dash.errors import RunError
 from fibsem_dash.io.stack_files import publish_stack, stack_identity, write_companions
@@ -143,10 +144,10 @@ class _SliceImages:
                 continue
             missing = True
             # Made in any case, so that no image is held longer than its slab takes.
-            self._note(job.index, self.get(job))
+            self._note(job.index, to_host(self.get(job)))
             numbers = slab_of(target, first)
             if job.index == numbers[-1]:
-                images = [self._images[k] for k in numbers]
+                images = [to_host(self._images[k]) for k in numbers]
                 slab = images[0][None] if len(images) == 1 else np.stack(images)
                 target.writer.write_slices(first, slab)
                 record = {"slices": [self.statistics[k] for k in numbers]}

@@ -6,10 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
+from fibsem_dash.backend import Backend
 from fibsem_dash.compute.executor import Executor, batch_size, batches_of
 from fibsem_dash.compute.progress import Monitor
 from fibsem_dash.io.stack_files import WRITERS, companions
@@ -288,6 +290,7 @@ def render_settings(
         grey_range=grey if scaled else None,
         flatten_file=os.path.abspath(output.flatten_file) if output.flatten_file else "",
         dark_counts=frame.dark_counts if output.flatten_file else {},
+        backend=cast(Backend, settings.compute.backend),
     )
 
 
@@ -297,6 +300,9 @@ def _render_key(render: RenderSettings) -> str:
         load_flatten(render.flatten_file)
         flatten = file_identity(render.flatten_file)
     values = {k: v for k, v in vars(render).items() if k not in ("flatten_file", "canvas")}
+    if render.backend == "numpy":
+        # Slices of earlier versions, which knew nothing else, stay valid.
+        del values["backend"]
     return content_key("render", values, render.canvas, flatten)
 
 

@@ -7,12 +7,14 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fibsem_dash.backend import Backend, array_module, is_device_array
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.io import open_frame
 from fibsem_dash.io.atomic import access_error
@@ -74,6 +76,8 @@ class RenderSettings:
         none. Workers read it themselves: pixels do not travel.
     dark_counts : mapping of str to float
         Zero level per detector, the fixed point of the flattening.
+    backend : {"numpy", "cupy"}
+        Where slices are made and left.
     """
 
     canvas: Canvas
@@ -88,6 +92,7 @@ class RenderSettings:
     grey_range: tuple[float, float] | None = None
     flatten_file: str = ""
     dark_counts: Mapping[str, float] = field(default_factory=dict)
+    backend: Backend = "numpy"
 
 
 def render_slice(sources: tuple[SourceFrame, ...], settings: RenderSettings) -> Image:
@@ -104,11 +109,15 @@ def render_slice(sources: tuple[SourceFrame, ...], settings: RenderSettings) -> 
     -------
     (y, x) array
         The slice, of `settings.dtype`: rounded to the nearest integer and clipped, never wrapped.
+        A CuPy array with the backend "cupy".
     """
     total: Image | None = None
     for source in sources:
         image = warp_image(read_fused(source, settings), source.matrix, settings)
-        total = image if total is None else np.add(total, image, out=total)
+        if total is None:
+            total = image
+        else:
+            total += image
     assert total is not None
     if len(sources) > 1:
         total *= np.float32(1 / len(sources))
@@ -136,17 +145,22 @@ def read_fused(
     fraction = settings.detector_b_fraction
     letters = [settings.detector] if fraction < 1e-5 else [settings.detector, "B"]
     weights = [1.0] if len(letters) == 1 else [1.0 - fraction, fraction]
+    xp = array_module(settings.backend)
     image: Image | None = None
     for letter, weight in zip(letters, weights, strict=True):
         pixels = frame.view(letter) if region is None else frame.raw(letter, region)
-        part = pixels.astype(np.float32)
+        part = xp.asarray(pixels.astype(np.float32))
         factors = load_flatten(settings.flatten_file).get(letter)
         if factors is not None:
             _check_factors(factors, frame.shape)
-            _flatten(part, factors[yi:ya, xi:xa], settings.dark_counts.get(letter, 0.0))
+            own = xp.asarray(factors[yi:ya, xi:xa])
+            _flatten(part, own, settings.dark_counts.get(letter, 0.0))
         if weight != 1.0:
             part *= np.float32(weight)
-        image = part if image is None else np.add(image, part, out=image)
+        if image is None:
+            image = part
+        else:
+            image += part
     assert image is not None
     if source.scale != 1.0:
         image -= np.float32(source.offset)
@@ -198,7 +212,7 @@ def _flatten(image: Image, factors: npt.NDArray[np.float32], dark: float) -> Non
 
 def _inverted(image: Image, dtype: np.dtype[Any]) -> Image:
     """Unsigned values count down from their largest, others change sign."""
-    np.negative(image, out=image)
+    image *= np.float32(-1)
     if dtype.kind == "u":
         image += np.float32(np.iinfo(dtype).max)
     return image
@@ -208,7 +222,8 @@ def warp_image(image: Image, matrix: Array, settings: RenderSettings) -> Image:
     """Resample a frame onto the canvas: ``output(p) = image(C (p - offset))``.
 
     Orders 0 and 1 are OpenCV's on float32 (its kernels for integers round positions to 1/32 px),
-    orders 2 to 5 are scikit-image's.
+    orders 2 to 5 are scikit-image's. A frame on the graphics card is resampled there by CuPy, whose
+    order 3 is a cubic spline; that of scikit-image is a cubic convolution, a little softer.
 
     Parameters
     ----------
@@ -229,6 +244,8 @@ def warp_image(image: Image, matrix: Array, settings: RenderSettings) -> Image:
     x, y = canvas.offset
     whole = matrix if settings.transform else np.eye(3)
     inverse_map = whole @ translation(-x, -y)
+    if is_device_array(image):
+        return _warp_on_card(image, inverse_map, settings)
     if settings.order > 1:
         from skimage.transform import warp
 
@@ -258,23 +275,45 @@ def warp_image(image: Image, matrix: Array, settings: RenderSettings) -> Image:
     return warped
 
 
+def _warp_on_card(image: Image, inverse_map: Array, settings: RenderSettings) -> Image:
+    # Rows come first there.
+    matrix = inverse_map[1::-1, 1::-1]
+    offset = inverse_map[1::-1, 2]
+    resample = import_module("cupyx.scipy.ndimage").affine_transform
+    warped: Image = resample(
+        image,
+        array_module("auto", image).asarray(np.ascontiguousarray(matrix)),
+        offset=tuple(offset.tolist()),
+        output_shape=settings.canvas.shape,
+        order=settings.order,
+        # As OpenCV does, pixels at the edge are mixed with what lies outside.
+        mode="grid-constant",
+        cval=settings.fill_value,
+        float64_coords=True,
+    )
+    return warped
+
+
 def cast(image: Image, settings: RenderSettings) -> Image:
     """Scale where an 8-bit range is given, round, clip and cast."""
     dtype = np.dtype(settings.dtype)
+    xp = array_module("auto", image)
     if settings.grey_range is not None:
         low, high = settings.grey_range
         image = image - np.float32(low)
         image *= np.float32(255.0 / (high - low) if high > low else 0.0)
     if dtype.kind == "f":
-        return np.ascontiguousarray(image, dtype)
+        result: Image = xp.ascontiguousarray(image, dtype)
+        return result
     with np.errstate(invalid="ignore"):
-        whole = bool(np.isfinite(image.sum(dtype=np.float64)))
+        whole = bool(np.isfinite(float(image.sum(dtype=np.float64))))
     if not whole:
-        image = np.where(np.isfinite(image), image, np.float32(settings.fill_value))
+        image = xp.where(xp.isfinite(image), image, np.float32(settings.fill_value))
     limits = np.iinfo(dtype)
-    rounded = np.rint(image)
-    np.clip(rounded, limits.min, limits.max, out=rounded)
-    return np.ascontiguousarray(rounded.astype(dtype))
+    rounded = xp.rint(image)
+    xp.clip(rounded, limits.min, limits.max, out=rounded)
+    result = xp.ascontiguousarray(rounded.astype(dtype))
+    return result
 
 
 def output_range(

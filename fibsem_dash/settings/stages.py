@@ -7,7 +7,8 @@ running job cannot change; `fibsem_dash.params` turns them into Param classes fo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+
+from fibsem_dash.settings.declare import setting
 
 TRANSFORMS = ("shift", "x_scale_shift", "scale_shift", "affine", "regularized_affine")
 """Names of the transform models, simplest first."""
@@ -17,33 +18,6 @@ ESTIMATORS = ("sift", "blocks", "auto")
 
 METRICS = ("NSAD", "NCC", "NMI", "FSC")
 """Names of the measures of registration quality, in the order of the table's columns."""
-
-
-def setting(
-    default: Any,
-    doc: str,
-    *,
-    bounds: tuple[float | None, float | None] | None = None,
-    choices: tuple[Any, ...] | None = None,
-    unit: str = "",
-) -> Any:
-    """Declare one setting as a dataclass field.
-
-    Parameters
-    ----------
-    default : object
-        Immutable default value.
-    doc : str
-        What it is and what happens when it grows.
-    bounds : (float or None, float or None), optional
-        Smallest and largest value that makes sense, both included.
-    choices : tuple, optional
-        The allowed values; of a tuple-valued setting, the allowed elements.
-    unit : str
-        Unit of a physical quantity.
-    """
-    meta = {"doc": doc, "bounds": bounds, "choices": choices, "unit": unit}
-    return field(default=default, metadata=meta)
 
 
 @dataclass(frozen=True)
@@ -374,6 +348,18 @@ class QualitySettings:
 
 
 @dataclass(frozen=True)
+class ComputeSettings:
+    """What the numbers are computed on."""
+
+    backend: str = setting(
+        "numpy",
+        "'numpy' computes on the processors; 'cupy' compares blocks, makes slices and measures "
+        "them on NVIDIA graphics cards, one worker each",
+        choices=("numpy", "cupy"),
+    )
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """All settings of a registration, one group per stage."""
 
@@ -387,3 +373,4 @@ class RunSettings:
     chain: ChainSettings = field(default_factory=ChainSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     quality: QualitySettings = field(default_factory=QualitySettings)
+    compute: ComputeSettings = field(default_factory=ComputeSettings)

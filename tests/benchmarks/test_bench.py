@@ -71,5 +71,5 @@ def test_quick_benchmark_runs_to_its_end(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"whole command +[\d.]+ +[\d.]+ +[\d.]+", done.stdout)
-    assert "memory of the largest worker" in done.stdout
+    assert re.search(r"peak memory .*\n +frames +largest worker", done.stdout)
     assert not (tmp_path / "pipeline").exists()

@@ -1,14 +1,14 @@
 """One switch between NumPy and CuPy.
 
-A stand-in for CuPy, whose arrays refuse NumPy's functions as the real ones do, runs the way of the
-graphics card on any machine; the tests marked gpu run it on a real one.
+A stand-in for CuPy runs the way of the graphics card on any machine (`tests/stand_in_card.py`); the
+tests marked gpu run it on a real one.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import types
+import threading
 
 import numpy as np
 import pytest
@@ -17,61 +17,6 @@ from fibsem_dash import backend
 from fibsem_dash.compare import METRICS, compare_images, fsc, mutual_information, ncc, nmi, nsad
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.image import autocorrelation_snr, intensity_range, noise_statistics, to_8bit
-
-_FUNCTIONS = (
-    *("asarray", "abs", "arange", "bincount", "clip", "concatenate", "dot", "floor", "isfinite"),
-    *("isnan", "rint", "sort", "unique", "where", "zeros"),
-)
-
-
-class DeviceArray(np.ndarray):
-    """Array that must be asked for with get() and computed with by its own module."""
-
-    def get(self):
-        return np.array(self.view(np.ndarray))
-
-    def __array_function__(self, function, types_, arguments, keywords):
-        raise TypeError(f"numpy.{function.__name__} was called with an array on the card")
-
-
-def _on_host(value):
-    if isinstance(value, DeviceArray):
-        return value.view(np.ndarray)
-    if isinstance(value, (list, tuple)):
-        return type(value)(_on_host(part) for part in value)
-    return value
-
-
-def _on_card(value):
-    if isinstance(value, (np.ndarray, np.generic)):
-        return np.asarray(value).view(DeviceArray)
-    if isinstance(value, tuple):
-        return tuple(_on_card(part) for part in value)
-    return value
-
-
-def _wrapped(function):
-    def call(*arguments, **keywords):
-        plain = {key: _on_host(value) for key, value in keywords.items()}
-        return _on_card(function(*(_on_host(value) for value in arguments), **plain))
-
-    return call
-
-
-@pytest.fixture
-def card(monkeypatch):
-    module = types.ModuleType("cupy")
-    for name in _FUNCTIONS:
-        setattr(module, name, _wrapped(getattr(np, name)))
-    module.ndarray, module.nan = DeviceArray, np.nan
-    module.fft = types.SimpleNamespace(
-        **{
-            name: _wrapped(getattr(np.fft, name))
-            for name in ("fft2", "rfft2", "irfft2", "fftshift")
-        }
-    )
-    monkeypatch.setitem(sys.modules, "cupy", module)
-    return module
 
 
 @pytest.fixture(params=["int16", "float64", "holes"])
@@ -151,6 +96,23 @@ def test_auto_computes_where_the_data_lies(card):
     assert backend.array_module("auto", card.asarray(image)) is card
     assert backend.array_module("numpy", image) is np
     assert backend.array_module("cupy", image) is card
+
+
+def test_a_worker_computes_on_the_card_of_its_number(card, monkeypatch):
+    backend.array_module("cupy")
+    backend.array_module("cupy")
+    monkeypatch.setenv(backend.WORKER_NUMBER, "5")
+    thread = threading.Thread(target=backend.array_module, args=("cupy",))
+    thread.start()
+    thread.join()
+    assert card.cuda.chosen == [0, 1], "once for each thread, in turn over two cards"
+    assert backend.device_count() == 2
+
+
+def test_asking_for_cupy_without_a_card_says_what_to_do(card):
+    card.cuda.count = 0
+    with pytest.raises(ParameterError, match="needs a CUDA device"):
+        backend.array_module("cupy")
 
 
 def test_asking_for_cupy_without_it_says_what_to_do(monkeypatch):

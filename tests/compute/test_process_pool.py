@@ -58,6 +58,16 @@ def die(_batch: object) -> None:
     os._exit(9)
 
 
+def number(marker: str) -> str:
+    """Tell the worker's number, after the other one had time to begin."""
+    path = Path(marker)
+    if marker and not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.3)
+    return os.environ["FIBSEM_DASH_WORKER_NUMBER"]
+
+
 def refuse(value: int) -> int:
     raise ParameterError("the value", expected="another", found=value, remedy="Take another.")
 
@@ -120,6 +130,13 @@ def test_the_work_of_a_worker_that_dies_is_done_again(
 ) -> None:
     batches = [str(tmp_path / str(k)) for k in range(3)]
     assert list(pool.run(die_once, batches, SilentMonitor())) == [7, 7, 7]
+
+
+def test_workers_are_numbered_and_who_replaces_one_takes_its_number(
+    pool: ProcessPoolExecutor, tmp_path: Path
+) -> None:
+    assert set(pool.run(number, [""] * 4, SilentMonitor())) == {"0", "1"}
+    assert set(pool.run(number, [str(tmp_path / "died"), *[""] * 5], SilentMonitor())) == {"0", "1"}
 
 
 def test_workers_that_die_again_and_again_end_the_run(pool: ProcessPoolExecutor) -> None:

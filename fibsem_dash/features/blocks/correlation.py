@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem_dash.backend import array_module, to_host
 from fibsem_dash.features.blocks.spectra import Complexes, Floats, n_frequencies
 from fibsem_dash.settings import BlockSettings
 
@@ -72,16 +73,18 @@ def cross_spectra(first: Complexes, second: Complexes, settings: BlockSettings) 
     Returns
     -------
     (n, ky, kx) complex64 array
-        One for each block.
+        One for each block, where the spectra lie.
     """
+    xp = array_module("auto", first)
     product = first.conj()
     product *= second
     squared = product.real**2
     squared += product.imag**2
     # Blocks without texture stay zero.
     squared += np.finfo(np.float32).tiny
-    np.power(squared, np.float32(-settings.whitening / 2), out=squared)
-    squared *= band_weights(settings.block_size, settings.low_pass, settings.suppress_axes)
+    xp.power(squared, np.float32(-settings.whitening / 2), out=squared)
+    weights = band_weights(settings.block_size, settings.low_pass, settings.suppress_axes)
+    squared *= xp.asarray(weights)
     product *= squared
     return product.reshape(-1, *product.shape[-2:])
 
@@ -133,7 +136,7 @@ def find_peaks(cross: Complexes, size: int, radius: int) -> BlockPeaks:
     start = (place - radius).astype(np.float64)
     vectors, height, curvature, ok = refine_peaks(cross, size, start)
     confidence = np.where(ok & (np.abs(place - radius) < radius).all(1), confidence, 0.0)
-    possible = np.abs(cross).sum((1, 2), dtype=np.float64)
+    possible = to_host(abs(cross).sum((1, 2), dtype=np.float64))
     coherence = np.divide(height, possible, out=np.zeros(n), where=possible > 0)
     return BlockPeaks(vectors, confidence, curvature, np.clip(coherence, 0, 1))
 
@@ -152,15 +155,18 @@ def _blank_discs(surface: Floats, place: npt.NDArray[np.int64], radius: float) -
 
 
 def correlation_surface(cross: Complexes, size: int, radius: int) -> Floats:
-    """Return the correlation at whole displacements -radius ... radius, (n, y, x) float32."""
+    """Return the correlation at whole displacements -radius ... radius, (n, y, x) float32.
+
+    It is small beside the spectra: peaks are looked for on the processor, wherever these lie.
+    """
+    xp = array_module("auto", cross)
     n, _, n_kx = cross.shape
-    along_y, along_x = _lag_bases(size, n_kx - 1, radius)
+    along_y, along_x = (xp.asarray(basis) for basis in _lag_bases(size, n_kx - 1, radius))
     # All real: complex numbers lie in memory as pairs, and only the real part is wanted.
-    pairs = np.ascontiguousarray(cross).view(np.float32)
+    pairs = xp.ascontiguousarray(cross).view(np.float32)
     side = 2 * radius + 1
-    rows = np.matmul(along_y, pairs).reshape(n * side, -1)
-    surface: Floats = (rows @ along_x).reshape(n, side, side)
-    return surface
+    rows = xp.matmul(along_y, pairs).reshape(n * side, -1)
+    return to_host((rows @ along_x).reshape(n, side, side))
 
 
 @functools.lru_cache(maxsize=8)
@@ -245,8 +251,9 @@ def _moments(
     waves = np.cumprod(waves, -1, out=waves)[..., None] * powers
     x, positive = waves.astype(np.complex64)
     y = np.concatenate([positive[:, :0:-1].conj(), positive], 1)
-    moments = np.swapaxes(y, 1, 2) @ (cross @ x)
-    return np.ascontiguousarray(np.moveaxis(moments.real, 0, -1), np.float64)
+    xp = array_module("auto", cross)
+    moments = xp.asarray(np.swapaxes(y, 1, 2)) @ (cross @ xp.asarray(x))
+    return np.ascontiguousarray(np.moveaxis(to_host(moments).real, 0, -1), np.float64)
 
 
 def _climb(

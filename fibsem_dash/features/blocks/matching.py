@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem_dash.backend import Backend, array_module
 from fibsem_dash.features.blocks.coarse import (
     CoarseShift,
     ReducedImage,
@@ -73,7 +74,9 @@ class BlockMatches:
         return len(self.src)
 
 
-def prepare_frame(image: npt.NDArray[Any], settings: BlockSettings) -> BlockFrame:
+def prepare_frame(
+    image: npt.NDArray[Any], settings: BlockSettings, backend: Backend = "numpy"
+) -> BlockFrame:
     """Compute the spectra of a frame's blocks.
 
     Parameters
@@ -82,6 +85,9 @@ def prepare_frame(image: npt.NDArray[Any], settings: BlockSettings) -> BlockFram
         The frame, for instance as `fibsem_dash.image.contrast.to_8bit` makes it.
     settings : BlockSettings
         Block size, overlap, low-pass.
+    backend : {"numpy", "cupy"}
+        Where pixels and spectra are kept and the pairs of this frame are computed; the reduced
+        image stays with the processor.
 
     Raises
     ------
@@ -89,8 +95,9 @@ def prepare_frame(image: npt.NDArray[Any], settings: BlockSettings) -> BlockFram
         When the image is smaller than one block.
     """
     grid = block_grid(image.shape, settings)
-    spectra = block_spectra(image, grid, settings)
-    return BlockFrame(image, grid, spectra, reduce_image(image, settings))
+    pixels = array_module(backend).asarray(image)
+    spectra = block_spectra(pixels, grid, settings)
+    return BlockFrame(pixels, grid, spectra, reduce_image(image, settings))
 
 
 def match_blocks(first: BlockFrame, second: BlockFrame, settings: BlockSettings) -> BlockMatches:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fibsem_dash.backend import array_module, to_host
 from fibsem_dash.features.blocks.correlation import band_weights
 from fibsem_dash.features.blocks.spectra import Complexes
 from fibsem_dash.settings import BlockSettings
@@ -62,7 +63,9 @@ def window_pull(
     size, (n_ky, n_kx) = settings.block_size, first.shape[-2:]
     columns = first.shape[1] if first.ndim == 4 else 1
     place = np.divmod(chosen, columns) if first.ndim == 4 else (chosen,)
-    product = first[place].conj() * second[place]
+    xp = array_module("auto", first)
+    rows = tuple(xp.asarray(part) for part in place)
+    product = to_host(first[rows].conj() * second[rows])
     ky, kx = np.arange(n_ky) - n_kx + 1, np.arange(n_kx)
     turn = (2j * np.pi / size * vectors[chosen]).astype(np.complex64)
     # Turned back by the displacement: what the images share adds up, noise does not.

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
+from fibsem_dash.backend import array_module, strided_view
 from fibsem_dash.errors import ParameterError
 from fibsem_dash.settings import BlockSettings
 
@@ -90,7 +90,7 @@ def block_spectra(image: npt.NDArray[Any], grid: BlockGrid, settings: BlockSetti
     Parameters
     ----------
     image : (y, x) array
-        Grey levels; the blocks must lie inside.
+        Grey levels; the blocks must lie inside. On the graphics card it is computed there.
     grid : BlockGrid
         Where the blocks lie.
     settings : BlockSettings
@@ -107,33 +107,33 @@ def block_spectra(image: npt.NDArray[Any], grid: BlockGrid, settings: BlockSetti
     height = (grid.rows - 1) * grid.step + size
     width = (grid.columns - 1) * grid.step + size
     part = image[grid.top : grid.top + height, grid.left : grid.left + width]
-    pixels = np.ascontiguousarray(part, np.float32)
+    xp = array_module("auto", image)
+    pixels = xp.ascontiguousarray(part, np.float32)
     # Float32 sums lose digits to a large common level; the correlation ignores it anyway.
-    pixels = pixels - np.float32(pixels.mean(dtype=np.float64))
-    along_x, along_y = _fourier_bases(size, k)
+    pixels = pixels - np.float32(float(pixels.mean(dtype=np.float64)))
+    along_x, along_y = (xp.asarray(basis) for basis in _fourier_bases(size, k))
     n_x = along_x.shape[1]
     row, item = pixels.strides
-    strips = as_strided(
-        pixels, (grid.columns, height, size), (grid.step * item, row, item), writeable=False
-    )
-    rows = np.empty((height, grid.columns, n_x), np.float32)
-    np.matmul(strips, along_x, out=rows.transpose(1, 0, 2))
+    strips = strided_view(xp, pixels, (grid.columns, height, size), (grid.step * item, row, item))
+    if xp is np:
+        rows = np.empty((height, grid.columns, n_x), np.float32)
+        np.matmul(strips, along_x, out=rows.transpose(1, 0, 2))
+    else:
+        rows = xp.ascontiguousarray(xp.matmul(strips, along_x).transpose(1, 0, 2))
     # All blocks of a row side by side make one large product of it.
     stride = rows.strides[0]
-    stacked = as_strided(
-        rows,
-        (grid.rows, size, grid.columns * n_x),
-        (grid.step * stride, stride, item),
-        writeable=False,
+    stacked = strided_view(
+        xp, rows, (grid.rows, size, grid.columns * n_x), (grid.step * stride, stride, item)
     )
     both = (along_y @ stacked).view(np.complex64)
     cosines, sines = both[:, : k + 1], both[:, k + 1 :]
     # The basis holds cos and -sin, so exp(-i k y) = cos + i (-sin).
     sines *= np.complex64(1j)
-    spectra = np.empty((grid.rows, 2 * k + 1, both.shape[2]), np.complex64)
-    np.add(cosines, sines, out=spectra[:, k:])
-    np.subtract(cosines[:, :0:-1], sines[:, :0:-1], out=spectra[:, :k])
-    return spectra.reshape(grid.rows, 2 * k + 1, grid.columns, k + 1).transpose(0, 2, 1, 3)
+    spectra = xp.empty((grid.rows, 2 * k + 1, both.shape[2]), np.complex64)
+    xp.add(cosines, sines, out=spectra[:, k:])
+    xp.subtract(cosines[:, :0:-1], sines[:, :0:-1], out=spectra[:, :k])
+    by_block: Complexes = spectra.reshape(grid.rows, 2 * k + 1, grid.columns, k + 1)
+    return by_block.transpose(0, 2, 1, 3)
 
 
 def n_frequencies(size: int, low_pass: float) -> int:
