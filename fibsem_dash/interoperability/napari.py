@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 
 from fibsem_dash.errors import FibsemDashError
-from fibsem_dash.image.padding import SHARES, content
-from fibsem_dash.image.thresholds import intensity_range
+from fibsem_dash.interoperability.contrast import image_contrast, stack_contrast
 from fibsem_dash.interoperability.lazy import open_stack
 from fibsem_dash.interoperability.lazy_frames import LazyFrames
 from fibsem_dash.io import STACK_SUFFIXES, is_zarr, open_frame
-from fibsem_dash.io import open_stack as open_file
-from fibsem_dash.io.planes import read_plane
 
 LayerData = tuple[Any, dict[str, Any], str]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -72,8 +69,10 @@ def read(path: Paths) -> list[LayerData]:
     return layers
 
 
-def _options(name: str, sizes: Sequence[float], pixels: Any, **metadata: Any) -> dict[str, Any]:
-    """Say what a layer is shown with; its contrast is fitted to the pixels, (y, x)."""
+def _options(
+    name: str, sizes: Sequence[float], contrast: tuple[float, float] | None, **metadata: Any
+) -> dict[str, Any]:
+    """Say what a layer is shown with."""
     known = all(np.isfinite(size) and size > 0 for size in sizes)
     options: dict[str, Any] = {
         "name": name,
@@ -83,10 +82,8 @@ def _options(name: str, sizes: Sequence[float], pixels: Any, **metadata: Any) ->
         "colormap": "gray",
         "metadata": metadata,
     }
-    if np.isfinite(pixels).any():
-        low, high = intensity_range(pixels, *SHARES)
-        if low < high:
-            options["contrast_limits"] = (float(low), float(high))
+    if contrast:
+        options["contrast_limits"] = contrast
     return options
 
 
@@ -97,7 +94,7 @@ def _frame_layers(path: Path) -> list[LayerData]:
         name = frame.detector_names.get(letter) or f"Detector {letter}"
         pixels = frame.raw(letter)
         options = _options(
-            f"{path.stem} {name}", (frame.pixel_size_nm,) * 2, pixels,
+            f"{path.stem} {name}", (frame.pixel_size_nm,) * 2, image_contrast(pixels),
             detector=letter, header=dict(frame.header),
         )  # fmt: skip
         # The last layer lies on top and would hide the first detector, the main one.
@@ -110,8 +107,8 @@ def _series_layers(frames: LazyFrames) -> list[LayerData]:
     layers: list[LayerData] = []
     for letter, name in frames.detectors.items():
         options = _options(
-            f"{frames.name} {name}", frames.voxel_size_nm, frames.read(0, letter),
-            detector=letter, z_step_from=frames.z_source,
+            f"{frames.name} {name}", frames.voxel_size_nm,
+            image_contrast(frames.read(0, letter)), detector=letter, z_step_from=frames.z_source,
         )  # fmt: skip
         options["visible"] = not layers
         layers.append((frames.to_dask(letter), options, "image"))
@@ -125,12 +122,10 @@ def _stack_layers(path: Path) -> list[LayerData]:
         if path.suffix.lower() in (".tif", ".tiff"):
             return _frame_layers(path)
         raise
-    with open_file(stack.path) as opened:
-        picture = read_plane(opened, "z", len(stack) // 2).image
     levels = stack.to_pyramid()
     options = _options(
         path.resolve().name if (path / "run.json").is_file() else stack.path.stem,
-        stack.voxel_size_nm, content(picture), source=str(stack.path),
+        stack.voxel_size_nm, stack_contrast(stack.path), source=str(stack.path),
     )  # fmt: skip
     options["multiscale"] = len(levels) > 1
     return [(levels if len(levels) > 1 else levels[0], options, "image")]
