@@ -41,7 +41,10 @@ def _is_ours(path: Path) -> bool:
 
 
 def _is_dat_folder(path: Path) -> bool:
-    return path.is_dir() and any(one.suffix.lower() == ".dat" for one in path.iterdir())
+    try:
+        return any(one.suffix.lower() == ".dat" for one in path.iterdir())
+    except OSError:
+        return False
 
 
 def read(path: Paths) -> list[LayerData]:
