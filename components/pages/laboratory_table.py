@@ -36,6 +36,15 @@ NUMBERS = {
 }  # fmt: skip
 """Columns of numbers with their formats."""
 
+HEADER_CSS = """
+.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 4px 4px !important; }
+.tabulator .tabulator-header .tabulator-col.tabulator-sortable .tabulator-col-title {
+  padding-right: 12px !important; font-size: 13px; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-content .tabulator-col-sorter {
+  right: 2px !important; }
+"""
+"""Titles keep clear of the arrows of sorting, which leave them little room otherwise."""
+
 WRAPPED = ("changed", "reason")
 """Columns whose text may take several lines."""
 
@@ -65,13 +74,27 @@ def result_table() -> Any:
         header_tooltips={
             "efficient": "No other row is faster and correlates better",
             "error_px": "Mean residual of the inliers",
+            "n_inliers": "What the transform rests on. Less distinctive matches that agree with "
+            "it were added: there may be more of them than matches",
+            "n_matches": "Key points that passed Lowe's test, or blocks with a clear peak",
             "ncc": "Correlation of both 8-bit images after alignment",
             "seconds": "Time that one pair adds to a run, on one core",
             "stack_seconds": "Predicted time of the stack on all cores of this machine",
         },
         layout="fit_columns",
-        widths={"efficient": 36, "transform": 145, "solver": 80},
+        sortable={"efficient": False},
+        widths={
+            "efficient": 34,
+            "estimator": 96,
+            "transform": 138,
+            "solver": 76,
+            "ncc": 68,
+            "n_matches": 86,
+            "seconds": 62,
+            "stack_seconds": 66,
+        },
         configuration={"columnDefaults": {"headerWordWrap": True, "minWidth": 34}},
+        stylesheets=[HEADER_CSS],
         sizing_mode="stretch_both",
         min_height=200,
         sorters=[{"field": "error_px", "dir": "asc"}],

@@ -21,6 +21,7 @@ from components.plots.residuals import ResidualHistograms, VectorMap
 from components.session import Session
 from components.widgets.elapsed import Elapsed
 from components.widgets.state_view import StateView
+from components.widgets.tabs import Tabs
 from components.work import LatestWork
 from fibsem_dash.errors import RunError
 from fibsem_dash.registration.frames import FrameInfo
@@ -183,7 +184,7 @@ Key points of two frames are found, matched, and a transform is fitted to the ma
         pair = pn.Column(
             Elapsed(self.work), self.failure, self.note_row, self.state, sizing_mode="stretch_both"
         )
-        self.tabs = pmui.Tabs(
+        self.tabs = Tabs(
             ("Pair", pair), ("Laboratory", self.laboratory), ("Blocks", self.blocks),
             sizing_mode="stretch_both",
         )  # fmt: skip

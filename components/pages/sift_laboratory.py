@@ -97,18 +97,31 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
         self._build_results()
 
     def _build_choices(self) -> None:
+        # Small chips: the choices stay in one row on a screen of 1366 px, and table and scatter
+        # have room below them.
+        compact: dict[str, Any] = {
+            "margin": (8, 5),
+            "sx": {"& .MuiChip-root": {"height": "24px", "fontSize": "0.75rem"},
+                   "& .MuiChip-label": {"padding": "0 8px"},
+                   "& .MuiSelect-select": {"paddingTop": "8px", "paddingBottom": "8px"}},
+        }  # fmt: skip
         self.transforms = pmui.MultiChoice(
-            label="Models", options=list(TRANSFORMS), value=list(TRANSFORMS), width=440
+            label="Models", options=list(TRANSFORMS), value=list(TRANSFORMS), width=312, **compact
         )
         self.estimators = pmui.MultiChoice(
-            label="Estimators", options=["sift", "blocks"], value=["sift"], width=150,
+            label="Estimators", options=["sift", "blocks"], value=["sift"], width=138,
             description="Blocks have neither solver nor matcher: one row for each model",
+            **compact,
         )  # fmt: skip
         self.solvers = pmui.MultiChoice(
-            label="Solvers", options=["RANSAC", "LinReg"], value=["RANSAC", "LinReg"], width=150
+            label="Solvers",
+            options=["RANSAC", "LinReg"],
+            value=["RANSAC", "LinReg"],
+            width=138,
+            **compact,
         )
         self.matchers = pmui.MultiChoice(
-            label="Matchers", options=list(MATCHERS), value=["auto"], width=150
+            label="Matchers", options=list(MATCHERS), value=["auto"], width=138, **compact
         )
         self.n_pairs = pmui.IntInput(
             label="Pairs", value=3, start=1, end=100, width=110,
@@ -142,7 +155,7 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
         self.table = result_table()
         self.table.on_click(self._on_click)
         self.plot = TrialScatter()
-        self.words = pmui.Typography(WORDS, variant="caption", sx={"opacity": 0.8})
+        self.words = pmui.Typography(WORDS, variant="caption", sx={"opacity": 0.8}, align="center")
 
     def _on_varied(self, event: Any) -> None:
         self.values.param.update(value=EXAMPLES.get(event.new, ""), visible=bool(event.new))
@@ -274,10 +287,17 @@ class Laboratory(pn.viewable.Viewer):  # type: ignore[misc]
             self.values,
             self.run,
             self.stop,
-            table_download("laboratory", self.saved_table),
+            table_download("laboratory", self.saved_table, align="center"),
             sizing_mode="stretch_width",
         )
-        state = pn.Row(self.rows_shown, self.words, Elapsed(self.work), sizing_mode="stretch_width")
+        elapsed = Elapsed(self.work)
+        elapsed.text.align = "center"
+        state = pn.Row(
+            self.rows_shown,
+            self.words,
+            elapsed,
+            sizing_mode="stretch_width",
+        )
         return pn.Column(
             choices,
             values,

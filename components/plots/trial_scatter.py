@@ -74,8 +74,8 @@ class TrialScatter:
         self.source = ColumnDataSource(scatter_columns([]))
         self.frontier = ColumnDataSource(frontier_columns([]))
         plot = figure(
-            x_axis_label="time per pair (s, one core)",
-            y_axis_label="NCC after alignment",
+            x_axis_label="time per pair (s, one core);  ● RANSAC   ■ LinReg   ◆ blocks",
+            y_axis_label="NCC, aligned",
             tools="pan,wheel_zoom,box_zoom,reset,save",
             output_backend="canvas",
             sizing_mode="stretch_both",

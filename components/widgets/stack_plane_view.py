@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import param
 from bokeh.events import Tap
@@ -14,6 +13,7 @@ from bokeh.models import ColumnDataSource, CustomJSHover, HoverTool, Span
 from components.plots.colours import X, Y
 from components.plots.export import name_export
 from components.widgets.image_view import ImageView
+from fibsem_dash.image.padding import SHARES, content
 from fibsem_dash.image.thresholds import (
     HistogramCdf,
     IntensityRange,
@@ -33,9 +33,6 @@ POSITION = (
 )
 """Text under the mouse: the coordinate, and the voxel that it lies in."""
 
-SHARES = (2.5e-3, 2.5e-3)
-"""Shares of the pixels that automatic contrast leaves black and white."""
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -54,21 +51,6 @@ class Shown:
     plane: Plane
     histogram: HistogramCdf | None
     levels: IntensityRange | None
-
-
-def content(image: Any) -> Any:
-    """Return the pixels that contrast is fitted to, as an image.
-
-    Registered slices are padded with zeros, which would decide on black or white; they are left
-    out where they are more than the contrast would leave out by itself.
-    """
-    pixels = image.astype(np.float32) if image.dtype == np.float16 else image
-    filled = pixels != 0
-    if not 0 < filled.mean() < 1 - max(SHARES):
-        return pixels
-    # Next to the padding, pixels are mixed with it, also where it begins behind the last column.
-    inner = cv2.erode(filled.astype(np.uint8), np.ones((7, 7), np.uint8), borderValue=0) > 0
-    return pixels[inner if inner.any() else filled][None]
 
 
 class StackPlaneView(ImageView):

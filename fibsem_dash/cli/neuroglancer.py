@@ -18,15 +18,19 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> argparse.Argum
     )
     parser.add_argument("stack", metavar="STACK.zarr", help="OME-Zarr folder")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="default: a free one")
+    parser.add_argument(
+        "--viewer", metavar="URL", help="page of the viewer, for example one of your own"
+    )
     return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return its exit code."""
-    from fibsem_dash.interoperability.neuroglancer import ZarrServer
+    from fibsem_dash.interoperability.neuroglancer import VIEWER, ZarrServer
 
-    with ZarrServer(arguments.stack, arguments.port) as server:
+    with ZarrServer(arguments.stack, arguments.port, arguments.viewer or VIEWER) as server:
+        link = server.link
         print(f"Serving  {server.source}")
-        print(f"Open     {server.link}", flush=True)
+        print(f"Open     {link}", flush=True)
         server.serve_forever()
     return 0

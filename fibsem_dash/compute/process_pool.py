@@ -172,6 +172,10 @@ def _stop(worker: _Worker) -> None:
 def _serve(pipe: Connection, number: int) -> None:
     """Do batches until the other side closes the pipe."""
     os.environ[WORKER_NUMBER] = str(number)
+    # A worker is killed at the end. Locks that libraries make (numcodecs has one) are named by
+    # default here, would be left behind, and the interpreter would warn of them; those for forked
+    # processes have no name.
+    multiprocessing.set_start_method("fork", force=True)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         while True:

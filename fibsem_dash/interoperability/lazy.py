@@ -13,6 +13,8 @@ import numpy.typing as npt
 from fibsem_dash import io
 from fibsem_dash.errors import ParameterError, RunError
 from fibsem_dash.facts import facts_html
+from fibsem_dash.io.stack import PartLevel, PartReader, Triple
+from fibsem_dash.io.stack_files import stack_identity
 from fibsem_dash.registration.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 DEPTH = 8
 """Slices per chunk."""
+BLOCK_YX = 1024
+"""Rows and columns of a block of a chunked stack: about the part of it that a screen shows."""
 _STACKS = (".zarr", ".mrc", ".tif", ".h5")
 
 
@@ -59,13 +63,47 @@ class LazyStack:
         import dask.array as da
         from dask.delayed import delayed
 
-        read = delayed(read_slices, pure=True)
+        read = delayed(read_slices)
+        token = self._token()
         parts = []
         for first in range(0, self.shape[0], depth):
             stop = min(first + depth, self.shape[0])
             shape = (stop - first, *self.shape[1:])
-            parts.append(da.from_delayed(read(str(self.path), first, stop), shape, self.dtype))
+            name = f"slices-{first}-{stop}-{token}"
+            slices = read(str(self.path), first, stop, dask_key_name=name)
+            parts.append(da.from_delayed(slices, shape, self.dtype))
         return da.concatenate(parts, axis=0)
+
+    def to_pyramid(self) -> list[da.Array]:
+        """Return the levels of the pyramid as arrays of Dask, (z, y, x), the largest first.
+
+        Chunks are blocks of what the file decodes together; whole slices, one by one, where it
+        can be read at any place. One level where the file has no more.
+        """
+        import dask.array as da
+
+        with io.open_stack(self.path) as stack:
+            whole: PartLevel = (stack.shape, (1, 1, 1), None)
+            levels = stack.part_levels if isinstance(stack, PartReader) else (whole,)
+        token = self._token()
+        return [
+            da.map_blocks(
+                read_block,
+                path=str(self.path),
+                level=level,
+                chunks=da.core.normalize_chunks(_block_shape(shape, chunk), shape),
+                dtype=self.dtype,
+                meta=np.empty((0, 0, 0), self.dtype),
+                name=f"level-{level}-{token}",
+            )
+            for level, (shape, _, chunk) in enumerate(levels)
+        ]
+
+    def _token(self) -> str:
+        """Name the content: what was cached of an older file under this path is not it."""
+        from dask.base import tokenize
+
+        return str(tokenize(str(self.path), stack_identity(self.path)))
 
     def to_xarray(self, depth: int = DEPTH) -> xr.DataArray:
         """Return a lazy DataArray with the centres of the voxels in nm as coordinates.
@@ -107,6 +145,23 @@ class LazyStack:
             ("Voxel z, y, x (nm)", f"{z:g}, {y:g}, {x:g}"),
         ]
         return facts_html(self.path.name, rows)
+
+
+def _block_shape(shape: Triple, chunk: Triple | None) -> Triple:
+    """Shape (z, y, x) of the blocks that a level of a stack is read in."""
+    if chunk is None:
+        return 1, shape[1], shape[2]
+    y, x = (min(max(BLOCK_YX // c, 1) * c, n) for c, n in zip(chunk[1:], shape[1:], strict=True))
+    return min(chunk[0], shape[0]), y, x
+
+
+def read_block(path: str, level: int, block_info: Any = None) -> npt.NDArray[Any]:
+    """Read a block of a level, (z, y, x); Dask tells in `block_info` where it lies."""
+    z, y, x = (slice(first, stop) for first, stop in block_info[None]["array-location"])
+    with io.open_stack(path) as stack:
+        if isinstance(stack, PartReader):
+            return stack.read_part(z, y, x, level)
+        return np.stack([stack[k][y, x] for k in range(z.start, z.stop)])
 
 
 def read_slices(path: str, first: int, stop: int) -> npt.NDArray[Any]:

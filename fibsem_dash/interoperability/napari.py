@@ -7,9 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fibsem_dash.errors import FibsemDashError
+from fibsem_dash.interoperability.contrast import image_contrast, stack_contrast
 from fibsem_dash.interoperability.lazy import open_stack
-from fibsem_dash.io import STACK_SUFFIXES, open_frame
+from fibsem_dash.interoperability.lazy_frames import LazyFrames
+from fibsem_dash.io import STACK_SUFFIXES, is_zarr, open_frame
 
 LayerData = tuple[Any, dict[str, Any], str]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -21,7 +25,7 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     Parameters
     ----------
     path : path-like or sequence of path-like
-        A .dat frame, a stack, a run folder, or several of them.
+        A .dat frame, a folder of them, a stack, a run folder, or several of them.
     """
     return read if all(_is_ours(Path(one)) for one in _as_list(path)) else None
 
@@ -31,25 +35,59 @@ def _as_list(path: Paths) -> list[str | os.PathLike[str]]:
 
 
 def _is_ours(path: Path) -> bool:
-    if (path / "run.json").is_file():
+    if (path / "run.json").is_file() or _is_dat_folder(path):
         return True
     return path.suffix.lower() in (".dat", *STACK_SUFFIXES)
+
+
+def _is_dat_folder(path: Path) -> bool:
+    try:
+        return any(one.suffix.lower() == ".dat" for one in path.iterdir())
+    except OSError:
+        return False
 
 
 def read(path: Paths) -> list[LayerData]:
     """Read frames and stacks as image layers of napari, in nm.
 
-    A frame gives one layer per detector; a stack one lazy layer.
+    A frame gives one layer per detector; a folder of .dat frames, or several frames at once, one
+    lazy layer per detector; a stack one lazy layer with the levels of its pyramid.
 
     Raises
     ------
     FibsemDashError
         Where a file cannot be read.
     """
+    paths = [Path(one) for one in _as_list(path)]
+    if len(paths) > 1 and all(one.suffix.lower() == ".dat" for one in paths):
+        return _series_layers(LazyFrames.from_files(paths))
     layers: list[LayerData] = []
-    for one in map(Path, _as_list(path)):
-        layers += _frame_layers(one) if one.suffix.lower() == ".dat" else _stack_layers(one)
+    for one in paths:
+        if _is_dat_folder(one) and not (one / "run.json").is_file() and not is_zarr(one):
+            layers += _series_layers(LazyFrames.from_folder(one))
+        elif one.suffix.lower() == ".dat":
+            layers += _frame_layers(one)
+        else:
+            layers += _stack_layers(one)
     return layers
+
+
+def _options(
+    name: str, sizes: Sequence[float], contrast: tuple[float, float] | None, **metadata: Any
+) -> dict[str, Any]:
+    """Say what a layer is shown with."""
+    known = all(np.isfinite(size) and size > 0 for size in sizes)
+    options: dict[str, Any] = {
+        "name": name,
+        "scale": tuple(sizes) if known else (1.0,) * len(sizes),
+        "units": ("nm" if known else "pixel",) * len(sizes),
+        "axis_labels": tuple("zyx"[-len(sizes) :]),
+        "colormap": "gray",
+        "metadata": metadata,
+    }
+    if contrast:
+        options["contrast_limits"] = contrast
+    return options
 
 
 def _frame_layers(path: Path) -> list[LayerData]:
@@ -57,14 +95,26 @@ def _frame_layers(path: Path) -> list[LayerData]:
     layers: list[LayerData] = []
     for letter in frame.detectors:
         name = frame.detector_names.get(letter) or f"Detector {letter}"
-        options = {
-            "name": f"{path.stem} {name}",
-            "scale": (frame.pixel_size_nm, frame.pixel_size_nm),
-            "units": ("nm", "nm"),
-            "colormap": "gray_r",
-            "metadata": {"detector": letter, "header": dict(frame.header)},
-        }
-        layers.append((frame.raw(letter), options, "image"))
+        pixels = frame.raw(letter)
+        options = _options(
+            f"{path.stem} {name}", (frame.pixel_size_nm,) * 2, image_contrast(pixels),
+            detector=letter, header=dict(frame.header),
+        )  # fmt: skip
+        # The last layer lies on top and would hide the first detector, the main one.
+        options["visible"] = letter == frame.detectors[0]
+        layers.append((pixels, options, "image"))
+    return layers
+
+
+def _series_layers(frames: LazyFrames) -> list[LayerData]:
+    layers: list[LayerData] = []
+    for letter, name in frames.detectors.items():
+        options = _options(
+            f"{frames.name} {name}", frames.voxel_size_nm,
+            image_contrast(frames.read(0, letter)), detector=letter, z_step_from=frames.z_source,
+        )  # fmt: skip
+        options["visible"] = not layers
+        layers.append((frames.to_dask(letter), options, "image"))
     return layers
 
 
@@ -75,13 +125,10 @@ def _stack_layers(path: Path) -> list[LayerData]:
         if path.suffix.lower() in (".tif", ".tiff"):
             return _frame_layers(path)
         raise
-    sizes = tuple(size if size > 0 else 1.0 for size in stack.voxel_size_nm)
-    known = sizes == stack.voxel_size_nm
-    options: dict[str, Any] = {
-        "name": stack.path.stem,
-        "scale": sizes,
-        "units": ("nm",) * 3 if known else ("pixel",) * 3,
-        "colormap": "gray_r",
-        "metadata": {"source": str(stack.path)},
-    }
-    return [(stack.to_dask(depth=1), options, "image")]
+    levels = stack.to_pyramid()
+    options = _options(
+        path.resolve().name if (path / "run.json").is_file() else stack.path.stem,
+        stack.voxel_size_nm, stack_contrast(stack.path), source=str(stack.path),
+    )  # fmt: skip
+    options["multiscale"] = len(levels) > 1
+    return [(levels if len(levels) > 1 else levels[0], options, "image")]

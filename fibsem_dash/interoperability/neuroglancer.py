@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import http.server
 import json
+import math
 import os
 import re
 import urllib.parse
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from fibsem_dash.errors import FormatError, ParameterError
-from fibsem_dash.io import is_zarr
+from fibsem_dash.interoperability.contrast import stack_contrast
+from fibsem_dash.io import is_zarr, open_stack
 
 HOST = "127.0.0.1"
 VIEWER = "https://neuroglancer-demo.appspot.com/"
 """Where the viewer's page is loaded from; the voxels go from this machine to its browser only."""
+PANE_PX = 340
+"""Pixels per side of one of the four panes of the viewer on a small screen."""
 _PIECE = 2**20
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -34,6 +39,8 @@ class ZarrServer(http.server.ThreadingHTTPServer):
         The folder.
     port : int, default 0
         0 takes a free one.
+    viewer : str
+        Address of the viewer's page.
 
     Raises
     ------
@@ -45,7 +52,8 @@ class ZarrServer(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: str | os.PathLike[str], port: int = 0) -> None:
+    def __init__(self, folder: str | os.PathLike[str], port: int = 0, viewer: str = VIEWER) -> None:
+        self.viewer = viewer.partition("#")[0]
         self.folder = Path(folder).resolve()
         if not self.folder.is_dir() or not is_zarr(self.folder):
             raise FormatError(
@@ -69,9 +77,38 @@ class ZarrServer(http.server.ThreadingHTTPServer):
     @property
     def link(self) -> str:
         """Link that opens the stack in Neuroglancer."""
-        layer = {"type": "image", "source": f"zarr://{self.source}", "name": self.folder.stem}
+        return f"{self.viewer}#!{urllib.parse.quote(json.dumps(self.state, separators=(',', ':')))}"
+
+    @cached_property
+    def state(self) -> dict[str, Any]:
+        """What the viewer is to show: the XY plane first, the whole of it, in our contrast.
+
+        Left to itself, the viewer takes the axes in the order of the file, so that z runs to the
+        right and XY is mirrored, and the range of the type as contrast. So it has to be where the
+        folder is something else than one stack: several channels, or a plain array.
+        """
+        layer: dict[str, Any] = {
+            "type": "image",
+            "source": f"zarr://{self.source}",
+            "name": self.folder.stem,
+        }
         state = {"layers": [layer], "layout": "4panel"}
-        return f"{VIEWER}#!{urllib.parse.quote(json.dumps(state, separators=(',', ':')))}"
+        try:
+            with open_stack(self.folder) as stack:
+                (_, height, width), voxel = stack.shape, stack.voxel_size_nm
+            contrast = stack_contrast(self.folder)
+        except FormatError:
+            return state
+        if contrast:
+            layer["shaderControls"] = {"normalized": {"range": list(contrast)}}
+        known = all(math.isfinite(edge) for edge in voxel)
+        edges = [[edge * 1e-9, "m"] if known else [1, ""] for edge in reversed(voxel)]
+        # The viewer counts its axes from the first one on.
+        return {
+            "dimensions": dict(zip("xyz", edges, strict=True)),
+            "crossSectionScale": max(height, width) / PANE_PX,
+            **state,
+        }
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -140,6 +177,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Access-Control-Allow-Origin", "*")
         self.send_header("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
         self.send_header("Access-Control-Allow-Headers", "Range")
+        # Some browsers ask before a page of the internet may read from this machine.
+        self.send_header("Access-Control-Allow-Private-Network", "true")
         self.send_header("Access-Control-Expose-Headers", "Content-Range, Content-Length")
         if content_range:
             self.send_header("Content-Range", content_range)

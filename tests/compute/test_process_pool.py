@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -181,3 +182,36 @@ def test_workers_end_with_a_parent_that_is_killed() -> None:
     process.stdout.close()
     _, alive = psutil.wait_procs(family, timeout=20)
     assert not alive
+
+
+LOCKING = """
+import multiprocessing
+from fibsem_dash.compute.process_pool import ProcessPoolExecutor
+from fibsem_dash.compute.progress import SilentMonitor
+from tests.compute.test_process_pool import lock
+
+if __name__ == "__main__":
+    executor = ProcessPoolExecutor(1)
+    print(list(executor.run(lock, [1], SilentMonitor())))
+    executor.close()
+"""
+
+KEPT: list[object] = []
+
+
+def lock(value: int) -> int:
+    """Keep a lock as long as the process lives, as numcodecs does."""
+    KEPT.append(multiprocessing.Lock())
+    return value
+
+
+def test_locks_of_libraries_in_workers_leave_no_warning(tmp_path):
+    script = tmp_path / "locking.py"
+    script.write_text(LOCKING)
+    root = Path(__file__).resolve().parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env=environment, timeout=120
+    )
+    assert done.stdout.strip() == "[1]"
+    assert done.stderr == ""

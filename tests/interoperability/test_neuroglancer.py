@@ -10,10 +10,12 @@ import urllib.parse
 import numpy as np
 import pytest
 import tensorstore
+import zarr
 
 from fibsem_dash.errors import FormatError, ParameterError
 from fibsem_dash.interoperability.neuroglancer import ZarrServer
 from fibsem_dash.io import open_stack
+from fibsem_dash.io.ome_zarr import OmeZarrStackWriter
 
 
 @pytest.fixture
@@ -55,6 +57,41 @@ def test_the_link_names_the_address_and_pages_of_other_hosts_may_read(server):
     answer, _ = ask(server, "/s.zarr/zarr.json", "OPTIONS")
     assert answer.status == 204
     assert "Range" in answer.getheader("Access-Control-Allow-Headers")
+
+
+def test_the_link_shows_the_xy_plane_in_nm_and_the_contrast_of_the_picture(server, finished):
+    state = json.loads(urllib.parse.unquote(server.link.partition("#!")[2]))
+    # In the order z, y, x of the file, XY is mirrored and not in the first pane.
+    assert list(state["dimensions"]) == ["x", "y", "z"]
+    with open_stack(finished.zarr) as stack:
+        voxel, middle = stack.voxel_size_nm, stack[len(stack) // 2]
+        width = max(stack.shape[1:])
+    assert [edge for edge, _ in state["dimensions"].values()] == pytest.approx(
+        [edge * 1e-9 for edge in voxel[::-1]]
+    )
+    assert {unit for _, unit in state["dimensions"].values()} == {"m"}
+    low, high = state["layers"][0]["shaderControls"]["normalized"]["range"]
+    assert (middle == 0).any()
+    assert middle.min() <= low < high < -3000
+    assert 250 < width / state["crossSectionScale"] < 360
+
+
+def test_a_stack_without_sizes_and_structure_is_shown_in_voxels(tmp_path):
+    writer = OmeZarrStackWriter.create(tmp_path / "flat.zarr", (2, 9, 9), np.uint8, float("nan"))
+    writer.write_slices(0, np.full((2, 9, 9), 7, np.uint8))
+    writer.finish(7, 7, 7, 0)
+    with ZarrServer(tmp_path / "flat.zarr", viewer="http://localhost:9/ng/#!{}") as server:
+        assert server.link.startswith("http://localhost:9/ng/#!%7B")
+        state = server.state
+    assert state["dimensions"] == {"x": [1, ""], "y": [1, ""], "z": [1, ""]}
+    assert "shaderControls" not in state["layers"][0]
+
+
+def test_what_is_no_single_stack_is_left_to_the_viewer(tmp_path):
+    group = zarr.create_group(tmp_path / "two.zarr", zarr_format=3)
+    group.create_array("0", shape=(2, 4, 8, 8), dtype="u1")
+    with ZarrServer(tmp_path / "two.zarr") as server:
+        assert set(server.state) == {"layers", "layout"}
 
 
 @pytest.mark.parametrize(

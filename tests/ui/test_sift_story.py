@@ -52,6 +52,26 @@ def test_the_laboratory_fills_its_table_and_a_row_loads(open_page, stack_folder)
     expect(page.get_by_label("Solver", exact=True).first).to_have_text(solver)
 
 
+def test_the_laboratory_with_blocks_fits_a_small_screen(open_page, stack_folder):
+    page = open_sift(open_page, stack_folder)
+    page.get_by_role("tab", name="Laboratory").click()
+    page.get_by_label("Estimators").first.click()
+    page.get_by_text("blocks", exact=True).last.click()
+    page.mouse.click(1200, 340)
+    page.get_by_role("button", name="Run", exact=True).click()
+    rows = page.locator(".tabulator-cell[tabulator-field=estimator]")
+    expect(rows).to_have_count(5 * 3, timeout=WAIT)
+    titles = page.locator(".tabulator-col-title", has_text=re.compile(r"\w")).filter(visible=True)
+    expect(titles.filter(has_text="Estimator")).to_be_visible()
+    for title in titles.all():
+        wide, shown = title.evaluate("e => [e.scrollWidth, e.clientWidth]")
+        assert wide <= shown, f"{title.inner_text()} is cut off"
+    # Table and scatter are below each other on the screen: nothing has to be scrolled.
+    scatter = page.locator(".bk-Figure").filter(visible=True).last.bounding_box()
+    assert scatter["height"] >= 150
+    assert scatter["y"] + scatter["height"] <= 768
+
+
 def test_a_bad_file_is_told_in_words(open_page, stack_folder, tmp_path):
     page = open_sift(open_page, stack_folder)
     bad = tmp_path / "bad.yaml"
