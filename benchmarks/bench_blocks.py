@@ -1,13 +1,14 @@
 """Compare the estimators on stacks of known drift: error and processor time per pair.
 
-    python benchmarks/bench_blocks.py [CASE ...] [--slices FOLDER] [--neighbours K ...]
+    python benchmarks/bench_blocks.py [CASE ...] [--slices FOLDER [--tiles]] [--neighbours K ...]
 
 CASE is a folder of raw frames with truth.json; --slices makes the cases of tissue_cases.py from a
-folder of aligned slices; without both, a phantom is made. Each line is one estimator: root mean
-square error of the pair matrices at the centre and at the corners of the frame, of the product of
-20 and 40 consecutive matrices at the centre, px, and the processor time of what finds the
-transforms (key points and matching, or blocks), reading the frames included, on one core. The last
-lines compare blocks with SIFT over all cases.
+folder of aligned slices, with --tiles those of regions that have nothing in common; without both, a
+phantom is made. Each line is one estimator: root mean square error of the pair matrices at the
+centre and at the corners of the frame, of the product of 20 and 40 consecutive matrices at the
+centre, px, and the processor time of what finds the transforms (key points and matching, or
+blocks), reading the frames included, on one core. The last lines compare blocks with SIFT over all
+cases.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tissue_cases import CASES, write_case
+from tissue_cases import CASES, TILES, TissueCase, write_case
 
 from fibsem_dash.compute.executor import InProcessExecutor
 from fibsem_dash.dataset import FIBSEMDataset
@@ -160,11 +161,13 @@ def correlation(first: np.ndarray, second: np.ndarray) -> list[float]:
     return [float(np.corrcoef(first[both, k], second[both, k])[0, 1]) for k in (0, 1)]
 
 
-def given_cases(folders: Sequence[Path], slices: Path | None) -> Iterator[tuple[str, Path]]:
+def given_cases(
+    folders: Sequence[Path], slices: Path | None, tissue: Sequence[TissueCase]
+) -> Iterator[tuple[str, Path]]:
     """Yield name and folder of each case; folders that are made here go away after it."""
     for folder in folders:
         yield folder.name, folder
-    for case in CASES if slices else ():
+    for case in tissue if slices else ():
         with tempfile.TemporaryDirectory() as folder:
             write_case(slices, Path(folder), case)
             yield case.name, Path(folder)
@@ -178,11 +181,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cases", nargs="*", type=Path)
     parser.add_argument("--slices", type=Path, help="folder of aligned slices")
+    parser.add_argument("--tiles", action="store_true", help="regions without common pixels")
     parser.add_argument("--neighbours", type=int, nargs="*", default=[], help="try these as well")
     parser.add_argument("--transform", default="regularized_affine")
     arguments = parser.parse_args()
     ways = [("sift", 1), ("blocks", 1), *(("blocks", k) for k in arguments.neighbours)]
-    cases = given_cases(arguments.cases, arguments.slices)
+    tissue = TILES if arguments.tiles else CASES
+    cases = given_cases(arguments.cases, arguments.slices, tissue)
     compare(cases, arguments.transform, [*ways, ("auto", 1)] if arguments.cases else ways)
 
 

@@ -1,12 +1,14 @@
 """What long stacks and large frames cost: processor time a frame, memory, scheduler.
 
-    python benchmarks/bench_scale.py [--long DIR] [--frames 400] [--scratch DIR]
+    python benchmarks/bench_scale.py [--long DIR] [--frames 400] [--scratch DIR] [--only-files]
 
 1. A long stack of 512 x 512 (DIR, or a phantom that is made): frames per second, peak memory of the
    main process, which holds the scheduler, and of the largest worker.
 2. What handing out the work takes of a frame, with and without Dask: batches that do nothing.
 3. Frames of 10,000 x 4,000 px with two detectors: processor time of one more frame, from runs of
    different length, so that starting and importing are not in it.
+4. The files of a run: run.json of 20,000 frames, and the cache of 2,000 (with --only-files this
+   part alone).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -28,6 +31,9 @@ from fibsem_dash.compute.executor import batch_size, batches_of
 from fibsem_dash.compute.process_pool import ProcessPoolExecutor
 from fibsem_dash.compute.progress import SilentMonitor
 from fibsem_dash.io.dat import write_dat
+from fibsem_dash.registration.cache import ResultCache, content_key
+from fibsem_dash.registration.run_store import RunStore, new_record
+from fibsem_dash.settings import RunSettings, to_dict
 
 LARGE = (4000, 10_000)
 COUNTS = {"blocks": (3, 7), "sift": (2, 4)}
@@ -126,15 +132,62 @@ def large_frames(scratch: Path) -> None:
         )
 
 
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Return processor and elapsed time, s."""
+    started, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.process_time() - cpu, time.perf_counter() - started
+
+
+def files(scratch: Path, n_inputs: int = 20_000, n_cached: int = 2000) -> None:
+    """Print what run.json and the cache take."""
+    store = RunStore(scratch / "files")
+    store.create()
+    record = new_record(to_dict(RunSettings()), {}, {})
+    record["input"] = [
+        {"path": f"/data/sample/run/Frame_{k:06d}.dat", "size": 10**8 + k, "mtime_ns": k << 44}
+        for k in range(n_inputs)
+    ]
+    cpu, wall = timed(lambda: store.write(record))
+    show(f"\n4. run.json of {n_inputs} frames: {cpu:.2f} s of processor time a write, {wall:.2f} s")
+    cache, keys = ResultCache(scratch / "cache"), [content_key("frame", k) for k in range(n_cached)]
+    pair = {"matrix": np.eye(3) / 3, "mean_src": [256.1, 255.9], "reason": "", "npts": 250}
+    # Those of a frame of 512 x 512 with blocks: places of both frames and confidence.
+    arrays = {name: np.full((270, 2), 0.1) for name in ("src", "dst", "confidence")}
+
+    def save() -> None:
+        for key in keys:
+            for kind in ("ranges", "pairs", "slices", "measures"):
+                cache.save_record(kind, key, pair)
+            cache.save_arrays("pairs", key, **arrays)
+
+    def load() -> None:
+        for key in keys:
+            for kind in ("ranges", "pairs", "slices", "measures"):
+                cache.load_record(kind, key)
+
+    for title, work in (("five files written", save), ("four records read", load)):
+        cpu, wall = timed(work)
+        show(
+            f"   cache, {title}: {cpu / n_cached * 1e3:.2f} ms of processor time a frame, "
+            f"{wall / n_cached * 1e3:.2f} ms"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--long", type=Path, metavar="DIR", help="frames of the long stack")
     parser.add_argument("--frames", type=int, default=400, help="length of the one that is made")
     parser.add_argument("--scratch", type=Path, default=Path("bench-out"))
+    parser.add_argument("--only-files", action="store_true", help="part 4 alone")
     options = parser.parse_args()
     scratch: Path = options.scratch / "scale"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
+    if options.only_files:
+        files(scratch)
+        shutil.rmtree(scratch)
+        return
     raw = options.long
     if raw is None:
         raw = scratch / "phantom"
@@ -142,6 +195,7 @@ def main() -> None:
         measure([*command, "--frames", str(options.frames), "--workers", str(WORKERS)])
     scheduler(long_stack(raw, scratch))
     large_frames(scratch)
+    files(scratch)
     shutil.rmtree(scratch)
 
 

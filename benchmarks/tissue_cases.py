@@ -71,6 +71,12 @@ CASES = (
     ),
 )
 
+TILES = tuple(
+    TissueCase(f"tile {x:+}, {y:+}", size=160, seed=40 + k, drift=0.8, region=(x, y))
+    for k, (y, x) in enumerate((y, x) for y in (-160, 0, 160) for x in (-160, 0, 160))
+)
+"""Nine regions that have no pixel in common: most of CASES see the same tissue."""
+
 
 def write_case(slices: Path, out: Path, case: TissueCase) -> None:
     """Write frames as TIFF files of 16 bits, and truth.json with the matrices from frame 0.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
@@ -17,6 +19,9 @@ R = TypeVar("R")
 
 BATCHES_PER_WORKER = 3
 """Batches that wait at each worker: enough to keep it busy, few enough to cancel quickly."""
+
+COUNT_INTERVAL_S = 1.0
+"""How often the workers of a Dask cluster are counted: batch jobs start, and end, one by one."""
 
 
 class Executor(Protocol):
@@ -50,6 +55,8 @@ class InProcessExecutor:
 class DaskExecutor:
     """Runs batches on a Dask cluster, a bounded number at a time.
 
+    Workers may come and go at any time: `n_workers` follows while batches run.
+
     Parameters
     ----------
     client : distributed.Client
@@ -58,7 +65,9 @@ class DaskExecutor:
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        self.n_workers = max(sum(client.nthreads().values()), 1)
+        self._counted = -math.inf
+        self.n_workers = 1
+        self._count_workers()
         self.description = f"Dask at {client.scheduler.address}, {self.n_workers} workers"
 
     def run(
@@ -88,18 +97,31 @@ class DaskExecutor:
                 futures.add(future)
                 pending.add(future)
 
+        def fill() -> None:
+            self._count_workers()
+            submit(max(BATCHES_PER_WORKER * self.n_workers - len(futures), 0))
+
         try:
-            submit(BATCHES_PER_WORKER * self.n_workers)
+            fill()
             while futures:
                 if monitor.cancelled():
                     raise Cancelled
                 with contextlib.suppress(TimeoutError):
                     for future in pending.next_batch(block=True):
                         futures.discard(future)
-                        submit(1)
+                        fill()
                         yield _result_of(future)
         finally:
             self.client.cancel(list(futures), force=True)
+
+    def _count_workers(self) -> None:
+        """Count the workers again when the last count is old; at least one is told of."""
+        if time.monotonic() - self._counted < COUNT_INTERVAL_S:
+            return
+        # Where the scheduler went away, the futures say so.
+        with contextlib.suppress(OSError):
+            self.n_workers = max(sum(self.client.nthreads().values()), 1)
+        self._counted = time.monotonic()
 
 
 def run_single_threaded(function: Callable[[Any], R], batch: Any) -> R:

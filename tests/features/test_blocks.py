@@ -1,5 +1,7 @@
 """Block matching finds known transforms and says where it cannot."""
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -98,6 +100,25 @@ def test_displacements_of_tissue_are_not_pulled_to_zero(shared):
         found, spread = mean_vector(image[inside, inside], moved[inside, inside], BLOCKS)
         np.testing.assert_allclose(found, shift, atol=0.001)
         assert spread.max() < 0.01
+
+
+@pytest.mark.real
+def test_slices_of_tissue_backwards_or_mirrored_move_the_other_way(shared):
+    # What an estimator adds of itself would stay where it is, and grow along a chain.
+    paths = sorted((shared / "data" / "fib25").glob("*.png"))[:9]
+    slices = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)[60:460, 60:460] for path in paths]
+    centre = np.array([199.5, 199.5, 1.0])
+
+    def move(first, second):
+        return ((estimate(first, second)[0].matrix @ centre) - centre)[:2]
+
+    moves = [move(*pair) for pair in itertools.pairwise(slices)]
+    assert np.hypot(*np.transpose(moves)).mean() > 0.1
+    for (first, second), there in zip(itertools.pairwise(slices), moves, strict=True):
+        np.testing.assert_allclose(move(second, first), -there, atol=0.002)
+        np.testing.assert_allclose(
+            move(first[:, ::-1], second[:, ::-1]), there * (-1, 1), atol=0.002
+        )
 
 
 def test_too_few_blocks_leave_displacements_as_they_are():
