@@ -335,4 +335,5 @@ def _slim(plot: Any, with_frames: bool) -> None:
         plot.xaxis.visible = False
     keep_width(plot.yaxis[0])
     plot.yaxis.ticker.desired_num_ticks = 4
-    plot.xaxis.ticker.desired_num_ticks = 4
+    # Few: at the smallest width, numbers of five digits would touch.
+    plot.xaxis.ticker.desired_num_ticks = 3
