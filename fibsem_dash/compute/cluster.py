@@ -131,7 +131,7 @@ def open_executor(
         When the scheduler has no workers.
     """
     if scheduler is not None:
-        with _connect(scheduler) as client:
+        with _quiet_client(), _connect(scheduler) as client:
             if announce is not None:
                 announce(client.scheduler.address, client.dashboard_link or "")
             yield DaskExecutor(client)
@@ -146,6 +146,22 @@ def open_executor(
             local = LocalClusterExecutor(n_workers, announce)
         with contextlib.closing(local):
             yield local
+
+
+@contextlib.contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Keep Dask from printing tracebacks when the scheduler dies: a RunError says so."""
+    # It sets the levels of its loggers when it is imported.
+    import_module("distributed")
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _connect(address: str) -> Any:

@@ -156,6 +156,7 @@ def _result_of(future: Any) -> Any:
     from concurrent.futures import CancelledError
 
     from distributed.client import FutureCancelledError
+    from distributed.comm import CommClosedError
     from distributed.scheduler import KilledWorker
 
     try:
@@ -168,7 +169,7 @@ def _result_of(future: Any) -> Any:
             "again; finished work is kept.",
             argument="workers",
         ) from error
-    except (CancelledError, FutureCancelledError, ConnectionError) as error:
+    except (CancelledError, FutureCancelledError, CommClosedError, ConnectionError) as error:
         raise RunError(
             "the Dask scheduler went away",
             remedy="Start the run again; finished work is kept.",

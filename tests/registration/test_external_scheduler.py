@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -55,3 +56,34 @@ def test_workers_of_another_scheduler_give_the_same_bytes(
         summary = there.start(executor=executor, estimation__estimator=estimator)
     assert summary.n_problems == 0
     assert there.contents == here.contents
+
+
+LOSES_ITS_SCHEDULER = """
+import os, signal, sys, time
+from fibsem_dash.compute.cluster import open_executor
+from fibsem_dash.compute.progress import SilentMonitor
+from fibsem_dash.errors import RunError
+
+with open_executor(scheduler=sys.argv[1]) as executor:
+    scheduler = executor.client.run_on_scheduler(os.getpid)
+    try:
+        for _ in executor.run(time.sleep, [0.05] * 500, SilentMonitor()):
+            if scheduler:
+                os.kill(scheduler, signal.SIGKILL)
+                scheduler = None
+    except RunError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_a_scheduler_that_dies_is_told_without_a_traceback(scheduler: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOSES_ITS_SCHEDULER, scheduler],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the Dask scheduler went away" in done.stdout
