@@ -104,7 +104,7 @@ PANELS: dict[str, Panel] = {
         0, 0, "Key points per frame", "key points", (Line("n", "key points", TELEMETRY),)
     ),
     "matches": Panel(
-        0, 1, "Matches with the frame before", "matches",
+        0, 1, "Matches with frame before", "matches",
         (Line("matches", "matches", OUTLIER, "dashed"), Line("inliers", "inliers", INLIER)),
     ),
     "error": Panel(
