@@ -15,6 +15,7 @@ from panel.util import edit_readonly
 from components.access import SAFELY
 from components.config import ServerConfig
 from components.keyboard import FRAME_STEPS, KEY_HELP, Keyboard
+from components.light_patches import make_patches_light
 from components.loading import keep_early_changes, start_timers_when_loaded
 from components.locked import in_session
 from components.ordered import keep_order
@@ -321,6 +322,7 @@ def build() -> Any:
         keep_early_changes(pn.state.curdoc)
         start_timers_when_loaded()
         keep_order()
+        make_patches_light()
     arguments = pn.state.session_args or {}
     search = "?" + urlencode({key: values[-1] for key, values in arguments.items() if values})
     shell = Shell(search=search)

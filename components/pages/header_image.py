@@ -219,7 +219,11 @@ class FrameImage(pn.viewable.Viewer):  # type: ignore[misc]
         digits = 0 if picture.kind == "raw" and len(letters) == 1 else 2
         digits = 4 if picture.unit == "V" else digits
         code = HOVER.replace("GAIN", repr(gain)).replace("OFFSET", repr(offset))
-        hover.formatters = {"@image": CustomJSHover(code=code.replace("DIGITS", str(digits)))}
+        code = code.replace("DIGITS", str(digits))
+        shown = hover.formatters.get("@image")
+        # A model that is exchanged has Bokeh look through the whole document.
+        if shown is None or shown.code != code:
+            hover.formatters = {"@image": CustomJSHover(code=code)}
         hover.tooltips = tips
 
     def _on_error(self, event: Any) -> None:
