@@ -18,6 +18,7 @@ from components.quality.pictures import pair_requests
 from components.quality.reading import ReadTable, Source, TableReader, running_evaluation, source_of
 from components.quality.runs import MOST_RUNS, QualityRuns
 from components.session import Session
+from components.timers import poll_every
 from components.widgets.external_stack import ExternalStack
 from components.widgets.pair_gallery import PairGallery
 from components.widgets.plain import one_line
@@ -295,7 +296,7 @@ This page compares registrations by how well each slice fits the one before.
         self._pending[job] = source
         document = pn.state.curdoc
         if self._poll is None and document is not None and document.session_context is not None:
-            self._poll = pn.state.add_periodic_callback(self.look_at_jobs, POLL_MS)
+            self._poll = poll_every(self.look_at_jobs, POLL_MS)
 
     def look_at_jobs(self) -> None:
         """Read the tables of jobs that are done; say why others ended."""

@@ -19,6 +19,7 @@ from components.pages.run_result_view import RunResultView
 from components.pages.run_view import RunView
 from components.run_plan import RunPlan, newest_job, start_run
 from components.session import Session
+from components.timers import poll_every
 from components.widgets.job_list import JobList
 from components.widgets.plain import plain, plain_text
 from fibsem_dash.compute.executor import describe_error
@@ -190,7 +191,7 @@ a restarted server show it again.
             self._on_tab(self.tabs.active)
         document = pn.state.curdoc
         if document is not None and document.session_context is not None:
-            self._timer = pn.state.add_periodic_callback(self.tick, POLL_MS)
+            self._timer = poll_every(self.tick, POLL_MS)
 
     def on_leave(self) -> None:
         """Look no longer."""

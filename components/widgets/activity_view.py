@@ -9,6 +9,7 @@ import panel_material_ui as pmui
 
 from components.activity import ACTIVITIES, Activities
 from components.jobs import job_labels, job_registry
+from components.timers import poll_every
 from components.widgets.plain import one_line, plain_text
 from fibsem_dash.jobs import JobRegistry
 
@@ -48,7 +49,7 @@ class ActivityView(pn.viewable.Viewer):  # type: ignore[misc]
         """Follow the activities for as long as the tab is open."""
         document = pn.state.curdoc
         if document is not None and document.session_context is not None:
-            pn.state.add_periodic_callback(self.poll, POLL_MS)
+            poll_every(self.poll, POLL_MS)
 
     def poll(self) -> None:
         """Bring the line up to date; returns at once when nothing changed."""

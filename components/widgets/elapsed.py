@@ -8,6 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from components.timers import poll_every
 from fibsem_dash.units import format_duration
 
 
@@ -33,7 +34,7 @@ class Elapsed(pn.viewable.Viewer):  # type: ignore[misc]
         if self.work.busy and not self._since:
             self._since = time.monotonic()
             if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
-                self._timer = pn.state.add_periodic_callback(self.tick, 1000)
+                self._timer = poll_every(self.tick, 1000)
         elif not self.work.busy:
             self._since = 0.0
             if self._timer is not None:

@@ -10,6 +10,7 @@ import panel_material_ui as pmui
 import param
 
 from components.jobs import job_label, job_registry
+from components.timers import poll_every
 from components.widgets.facts import PlainText
 from components.widgets.plain import plain
 from fibsem_dash.compute.executor import describe_error
@@ -70,7 +71,7 @@ class JobLine(pn.viewable.Viewer):  # type: ignore[misc]
             return
         self.look()
         if self.active and self._poll is None and pn.state.curdoc is not None:
-            self._poll = pn.state.add_periodic_callback(self.look, POLL_MS)
+            self._poll = poll_every(self.look, POLL_MS)
 
     def tell(self, problem: str) -> None:
         """Show an error."""

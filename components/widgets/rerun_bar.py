@@ -13,6 +13,7 @@ from components.jobs import job_label, job_registry
 from components.locked import when_locked
 from components.rerun import Rerun, start_rerun
 from components.run_plan import newest_job
+from components.timers import poll_every
 from components.widgets.plain import plain
 from components.work import LatestWork
 from fibsem_dash.compute.executor import describe_error
@@ -126,7 +127,7 @@ class RerunBar(pn.viewable.Viewer):  # type: ignore[misc]
         document = pn.state.curdoc
         served = document is not None and document.session_context is not None
         if served and self.job and self._timer is None:
-            self._timer = pn.state.add_periodic_callback(self.poll, POLL_MS)
+            self._timer = poll_every(self.poll, POLL_MS)
 
     def pause(self) -> None:
         """Stop looking."""
