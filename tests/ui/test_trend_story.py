@@ -115,6 +115,9 @@ def test_curves_and_planes_follow_a_fit_and_undo(tab: Any, run_page: Any) -> Non
 def test_other_numbers_at_the_axes_do_not_move_the_page(tab: Any, run_page: Any) -> None:
     page = run_page
     scale, shift = "Scale, residual after the fits", "Shift, residual after the fits"
+    # The planes come last, and lay the page out when they do.
+    for plane in ("XZ plane", "YZ plane"):
+        drawn(page, plane)
     before = drawn(page, scale)
     widths = [page.evaluate(WATCH_LAYOUTS, title) for title in (shift, scale)]
     assert widths[0] == widths[1]
