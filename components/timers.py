@@ -12,7 +12,7 @@ def poll_every(callback: Callable[[], None], period_ms: int) -> Any:
     """Call a function of this session now and then, until the timer is stopped.
 
     Panel notes the beginning and the end of each call for its busy indicator, which none of our
-    pages has: that took two thirds of the time of a server whose visitors all rest.
+    pages has: that took over a third of the time of a server whose visitors all rest.
 
     Parameters
     ----------
