@@ -31,12 +31,8 @@ from fibsem_dash.registration.frames import FrameInfo
 from fibsem_dash.registration.pairs import PairResult
 from fibsem_dash.registration.repeat import other_files
 from fibsem_dash.registration.run_lock import now
-from fibsem_dash.registration.run_store import (
-    RunStore,
-    new_record,
-    refuse_raw_folder,
-)
-from fibsem_dash.registration.stack_checks import check_name, check_output
+from fibsem_dash.registration.run_store import RunStore, new_record, refuse_raw_folder
+from fibsem_dash.registration.stack_checks import check_backend, check_name, check_output
 from fibsem_dash.registration.stack_stage import StackSummary, write_stack
 from fibsem_dash.registration.summary import RunSummary
 from fibsem_dash.settings import RunSettings, to_dict
@@ -200,6 +196,7 @@ class Registration:
 
     def inspect(self) -> list[FrameInfo]:
         """Read all headers and leave out the frames that cannot be used."""
+        check_backend(self.settings.compute, self.executor, self.monitor)
         items = list(enumerate(self.paths))
         found: list[FrameInfo] = []
         self.monitor.start("inspect", len(items))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from fibsem_dash.backend import Backend, array_module
+from fibsem_dash.compute.executor import Executor
+from fibsem_dash.compute.progress import Monitor
 from fibsem_dash.errors import FormatError, ParameterError
 from fibsem_dash.io.stack_files import check_stack_type
 from fibsem_dash.io.tables import read_csv
 from fibsem_dash.registration import boxes
 from fibsem_dash.registration.warp import load_flatten, output_dtype
-from fibsem_dash.settings import OutputSettings, RunSettings
+from fibsem_dash.settings import ComputeSettings, OutputSettings, RunSettings
 
 
 def load_brightness(path: str) -> dict[int, tuple[float, float]]:
@@ -87,3 +91,28 @@ def check_name(output: OutputSettings) -> None:
             expected="a file name without folder or suffix",
             found=output.file_name,
         )
+
+
+def check_backend(compute: ComputeSettings, executor: Executor, monitor: Monitor) -> None:
+    """Have a worker look for its card, before hours of work end for want of one.
+
+    Parameters
+    ----------
+    compute : ComputeSettings
+        Its backend; nothing is done for "numpy".
+    executor : Executor
+        Where the run will compute, which may be another machine.
+    monitor : Monitor
+        May cancel.
+
+    Raises
+    ------
+    ParameterError
+        Where CuPy or a card is missing.
+    """
+    if compute.backend != "numpy":
+        list(executor.run(_find_card, [cast(Backend, compute.backend)], monitor))
+
+
+def _find_card(backend: Backend) -> None:
+    array_module(backend)

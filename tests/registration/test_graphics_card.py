@@ -135,6 +135,8 @@ def test_without_a_card_the_run_ends_with_what_to_do(
     assert "Traceback" not in said
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["state"] == "failed"
+    begun = [name for name, stage in record["stages"].items() if stage["state"] != "pending"]
+    assert begun == ["inspect"], "told before any work"
 
 
 def test_an_unknown_backend_is_refused() -> None:
