@@ -28,7 +28,7 @@ from fibsem_dash.settings import BlockSettings, RunSettings, SolverSettings
 from fibsem_dash.transforms import TransformEstimate
 from fibsem_dash.transforms.result import failure
 
-VERSION = 3
+VERSION = 4
 """Part of every key: raise it when the method changes."""
 
 

@@ -153,13 +153,18 @@ class BlockSettings:
     """Block matching: displacements of small blocks by correlation, the fast way."""
 
     block_size: int = setting(
-        48,
+        40,
         "Side of a block; larger is steadier, smaller follows the deformation of the frame",
         bounds=(16, 1024),
         unit="px",
     )
     overlap: float = setting(
-        0.4, "Share of a block that lies in its neighbour; larger is slower", bounds=(0.0, 0.9)
+        0.35, "Share of a block that lies in its neighbour; larger is slower", bounds=(0.0, 0.9)
+    )
+    min_blocks: int = setting(
+        400,
+        "Small frames that hold fewer blocks get a larger overlap, up to 0.6; 0 leaves it alone",
+        bounds=(0, 100_000),
     )
     search_radius: int = setting(
         10,

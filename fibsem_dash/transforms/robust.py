@@ -20,14 +20,15 @@ FREE = {
 
 PULL = 25.0
 """How many times its squared standard error the square of a scale or shear must exceed to be
-believed in the regularized model. Vectors of overlapping blocks and of tissue that deforms are not
-independent, which makes the plain standard error too small by a factor of two to three."""
+believed in the regularized model. Vectors of tissue that deforms are not independent, which makes
+the plain standard error too small by a factor of two to three."""
 
 MIN_SCALE_PX = 0.25
+"""Smallest width of the weight function: vectors of perfect images agree to much less."""
+
 WIDTH = 4.0
 """Final width of the weight function in robust standard deviations of the residuals; vectors of
 tissue are better averaged than picked, which a smaller width does."""
-"""Smallest width of the weight function: vectors of perfect images agree to much less."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def fit_vectors(
     weights: npt.ArrayLike,
     model: str,
     start_scale: float = 10.0,
+    repeats: float = 1.0,
 ) -> RobustFit:
     """Fit a model to displacements by iteratively reweighted least squares.
 
@@ -80,6 +82,9 @@ def fit_vectors(
         Name of a transform model.
     start_scale : float
         Residual, px, at which the weight is a quarter in the first pass.
+    repeats : float
+        How often the same content is measured, at least 1: the covariance is that of so many times
+        fewer vectors.
 
     Returns
     -------
@@ -111,7 +116,7 @@ def fit_vectors(
         if done:
             break
     residuals = v - _displacement(parameters, q)
-    covariance = _covariance(designs, residuals, w, inverse, free)
+    covariance = repeats * _covariance(designs, residuals, w, inverse, free)
     if model == "regularized_affine":
         parameters = _shrink(parameters, covariance)
     linear = np.eye(2) + parameters[2:].reshape(2, 2)

@@ -230,7 +230,7 @@ def test_every_type_and_odd_sizes_work(dtype):
 
 def test_a_frame_below_one_block_is_refused_with_a_remedy():
     with pytest.raises(ParameterError, match="smaller than one block"):
-        prepare_frame(np.zeros((40, 200), np.uint8), BLOCKS)
+        prepare_frame(np.zeros((39, 200), np.uint8), BLOCKS)
 
 
 def test_the_smallest_frame_holds_one_block():
@@ -239,6 +239,19 @@ def test_the_smallest_frame_holds_one_block():
     assert (grid.rows, grid.columns) == (1, 1)
     found, _ = estimate(texture(shape), texture(shape))
     assert "of 1 blocks" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("side", "step"), [(64, 16), (300, 16), (400, 18), (450, 21), (600, 26), (2000, 26)]
+)
+def test_blocks_of_small_frames_lie_closer(side, step):
+    grid = block_grid((side, side), BLOCKS)
+    assert (grid.step, grid.rows) == (step, (side - grid.size) // step + 1)
+    assert block_grid((side, side), BlockSettings(min_blocks=0)).step == 26
+
+
+def test_a_larger_overlap_that_is_asked_for_stays():
+    assert block_grid((100, 100), BlockSettings(overlap=0.8)).step == 8
 
 
 def test_spectra_equal_the_fft_of_each_windowed_block():
@@ -303,6 +316,6 @@ def test_the_coarse_shift_of_equal_images_is_zero():
 
 def test_a_small_frame_that_jumped_fails_with_the_reason():
     scene = texture((140, 140), seed=23)
-    found, matches = estimate(scene[30:100, 30:100], scene[10:80, 10:80])
+    found, matches = estimate(scene[30:88, 30:88], scene[10:68, 10:68])
     assert len(matches) == 0
     assert "0 of 0 blocks" in found.reason

@@ -62,6 +62,8 @@ class BlockMatches:
         How well each vector is known, relative to others, at least zero.
     coarse : CoarseShift
         Shift of the whole frame that the search started from.
+    spacing : float
+        Distance of neighbouring blocks as a share of their side.
     """
 
     src: npt.NDArray[np.float64]
@@ -69,6 +71,7 @@ class BlockMatches:
     confidence: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
     coarse: CoarseShift
+    spacing: float
 
     def __len__(self) -> int:
         return len(self.src)
@@ -116,8 +119,10 @@ def match_blocks(first: BlockFrame, second: BlockFrame, settings: BlockSettings)
     coarse = coarse_shift(first.reduced, second.reduced)
     dx, dy = round(coarse.x), round(coarse.y)
     rows, columns, part = _common_blocks(first, dx, dy)
+    spacing = part.step / part.size
     if part.rows == 0 or part.columns == 0:
-        return BlockMatches(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), np.zeros(0), coarse)
+        none, nothing = np.zeros((0, 2)), np.zeros(0)
+        return BlockMatches(none, none, nothing, nothing, coarse, spacing)
     ours = first.spectra[rows, columns]
     if (dx, dy) == (0, 0):
         theirs = second.spectra
@@ -133,7 +138,7 @@ def match_blocks(first: BlockFrame, second: BlockFrame, settings: BlockSettings)
     # Both windows weigh highest what lies in the middle between its two places.
     src = part.centres - vectors / 2
     dst = src + vectors + (dx, dy)
-    return BlockMatches(src, dst, peaks.confidence, peaks.information, coarse)
+    return BlockMatches(src, dst, peaks.confidence, peaks.information, coarse, spacing)
 
 
 def _common_blocks(frame: BlockFrame, dx: int, dy: int) -> tuple[slice, slice, BlockGrid]:

@@ -14,6 +14,9 @@ from fibsem_dash.transforms.robust import fit_vectors
 FEWEST_BLOCKS = 4
 """Blocks that must agree even in the smallest frame."""
 
+INDEPENDENT_SPACING = 0.6
+"""Distance of blocks, as a share of their side, below which neighbours measure the same content."""
+
 
 def solve_blocks(
     matches: BlockMatches, blocks: BlockSettings, solver: SolverSettings
@@ -53,6 +56,7 @@ def solve_blocks(
         weights,
         solver.transform,
         float(blocks.search_radius),
+        max(1.0, (INDEPENDENT_SPACING / matches.spacing) ** 2),
     )
     if not np.isfinite(fit.matrix).all():
         return failure(n, f"{n_confident} blocks do not determine the model"), confident

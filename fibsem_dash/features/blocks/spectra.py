@@ -8,6 +8,7 @@ that neighbouring blocks share are transformed once.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,10 @@ from fibsem_dash.settings import BlockSettings
 
 Floats = npt.NDArray[np.float32]
 Complexes = npt.NDArray[np.complex64]
+
+DENSEST = 0.4
+"""Smallest distance of blocks, as a share of their side, that `min_blocks` leads to: a Hann window
+gives the rest of a block so little weight that closer blocks hardly add anything."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,14 @@ class BlockGrid:
 def block_grid(shape: tuple[int, int], settings: BlockSettings) -> BlockGrid:
     """Lay a grid of blocks over an image, centred.
 
+    Where the overlap gives fewer than `min_blocks`, blocks lie closer, down to `DENSEST`.
+
     Parameters
     ----------
     shape : (int, int)
         Image size (y, x), px.
     settings : BlockSettings
-        Uses block_size and overlap.
+        Uses block_size, overlap and min_blocks.
 
     Raises
     ------
@@ -78,6 +85,9 @@ def block_grid(shape: tuple[int, int], settings: BlockSettings) -> BlockGrid:
             remedy="Make blocks.block_size smaller, or use the estimator sift.",
         )
     step = max(round(size * (1 - settings.overlap)), 1)
+    free = [n - size for n in shape]
+    while math.prod(n // step + 1 for n in free) < settings.min_blocks and step > size * DENSEST:
+        step -= 1
     rows, columns = ((n - size) // step + 1 for n in shape)
     left = (shape[1] - size - (columns - 1) * step) // 2
     top = (shape[0] - size - (rows - 1) * step) // 2
