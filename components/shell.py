@@ -15,6 +15,9 @@ from panel.util import edit_readonly
 from components.access import SAFELY
 from components.config import ServerConfig
 from components.keyboard import FRAME_STEPS, KEY_HELP, Keyboard
+from components.light_components import make_components_light
+from components.light_documents import make_documents_light
+from components.light_models import make_models_light
 from components.light_patches import make_patches_light
 from components.loading import keep_early_changes, start_timers_when_loaded
 from components.locked import in_session
@@ -323,6 +326,9 @@ def build() -> Any:
         start_timers_when_loaded()
         keep_order()
         make_patches_light()
+        make_models_light()
+        make_documents_light()
+        make_components_light()
     arguments = pn.state.session_args or {}
     search = "?" + urlencode({key: values[-1] for key, values in arguments.items() if values})
     shell = Shell(search=search)

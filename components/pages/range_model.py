@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -47,25 +49,74 @@ class Pixels:
     fraction_b: float = 0.0
 
     def key(self, frame: FrameInfo, settings: DataRangeSettings) -> str:
-        """Return what the range of a frame depends on."""
-        return f"{range_key(frame, self.detector, settings)} {self.fraction_b:g}"
+        """Return what the range of a frame depends on: its file as it is now, and the settings."""
+        known = range_key(frame, self.detector, settings)
+        return f"{known} {self.fraction_b:g} {frame.path}"
+
+
+class KeptRanges:
+    """Ranges that visitors of the server have measured, those used last up to some number.
+
+    Parameters
+    ----------
+    most : int
+        How many are kept; one takes about 0.5 kB.
+    """
+
+    def __init__(self, most: int = 50_000) -> None:
+        self._most = most
+        self._lock = Lock()
+        self._kept: OrderedDict[str, FrameRange] = OrderedDict()
+
+    def get(self, key: str) -> FrameRange | None:
+        """Return the range that was kept under a key, if any."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def add(self, key: str, found: FrameRange) -> None:
+        """Keep a range; a frame that could not be read is looked at again by whoever asks."""
+        if found.reason:
+            return
+        with self._lock:
+            self._kept[key] = found
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+
+SHARED = KeptRanges()
+"""What all visitors have measured: a range is the same for all, and a page needs some dozens."""
 
 
 class MeasuredRanges:
-    """Ranges of frames by everything they depend on, so that going back costs nothing."""
+    """Ranges of frames by everything they depend on, so that going back costs nothing.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    shared : KeptRanges, optional
+        Where ranges are kept for other visitors; one for the process by default.
+    """
+
+    def __init__(self, shared: KeptRanges | None = None) -> None:
         self._known: dict[str, FrameRange] = {}
+        self._shared = SHARED if shared is None else shared
 
     def missing(
         self, frames: Sequence[FrameInfo], pixels: Pixels, settings: DataRangeSettings
     ) -> list[FrameInfo]:
         """Return the frames whose range is not known yet."""
-        return [f for f in frames if pixels.key(f, settings) not in self._known]
+        return [f for f in frames if not self._knows(pixels.key(f, settings))]
+
+    def _knows(self, key: str) -> bool:
+        if key not in self._known and (found := self._shared.get(key)) is not None:
+            self._known[key] = found
+        return key in self._known
 
     def add(self, key: str, found: FrameRange) -> None:
         """Keep the range of a frame."""
         self._known[key] = found
+        self._shared.add(key, found)
 
     def get(
         self, frames: Sequence[FrameInfo], pixels: Pixels, settings: DataRangeSettings

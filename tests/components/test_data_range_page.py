@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from components.config import ServerConfig
+from components.pages import range_model
 from components.pages.data_range import DataRangePage
-from components.pages.range_model import fit, limits_at, sample_of
+from components.pages.range_model import KeptRanges, fit, limits_at, sample_of
 from components.session import Session
 from fibsem_dash.errors import RunError
 from fibsem_dash.io import open_frame
@@ -22,6 +23,28 @@ from tests.open_session import open_session
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return write_phantom(tmp_path_factory.mktemp("range"), frames=6, size=192, seed=3).folder
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch):
+    """What visitors of one test keep is not seen by the next."""
+    kept = KeptRanges()
+    monkeypatch.setattr(range_model, "SHARED", kept)
+    return kept
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Indices of the frames that were measured."""
+    indices = []
+    original = range_model.measure_frame
+
+    def measure_frame(frame, *arguments):
+        indices.append(frame.index)
+        return original(frame, *arguments)
+
+    monkeypatch.setattr(range_model, "measure_frame", measure_frame)
+    return indices
 
 
 @pytest.fixture
@@ -199,3 +222,46 @@ def test_the_fit_leaves_unreadable_frames_out():
     assert limits_at(2, numbers, levels, False)[0] == 10
     with pytest.raises(RunError, match="no frame"):
         fit([known[2]], DataRangeSettings(), 5)
+
+
+def visit(folder):
+    """Show the page to a new visitor."""
+    page = DataRangePage(open_session(folder))
+    page.__panel__()
+    page.on_enter()
+    return page
+
+
+def test_a_second_visitor_sees_what_the_first_has_measured(folder, measured):
+    first = visit(folder)
+    assert sorted(measured) == list(range(6))
+    second = visit(folder)
+    assert sorted(measured) == list(range(6))
+    assert second.numbers.tolist() == first.numbers.tolist()
+    assert np.array_equal(second.curves.source.data["minimum"], first.curves.source.data["minimum"])
+    second.params.thr_min = 0.05
+    assert len(measured) == 12, "other thresholds are other ranges"
+
+
+def test_a_frame_that_changed_is_measured_again(tmp_path, measured):
+    folder = write_phantom(tmp_path / "stack", frames=3, size=64, seed=3).folder
+    before = visit(folder).curves.source.data["maximum"].copy()
+    changed = sorted(folder.glob("*.dat"))[1]
+    other = write_phantom(tmp_path / "other", frames=3, size=64, seed=9).folder
+    changed.write_bytes(sorted(other.glob("*.dat"))[1].read_bytes())
+    measured.clear()
+    after = visit(folder).curves.source.data["maximum"]
+    assert measured == [1]
+    assert (after != before).tolist() == [False, True, False]
+
+
+def test_few_ranges_are_kept_and_no_failures():
+    kept = KeptRanges(most=2)
+    ranges = {name: FrameRange(0, 1.0, 2.0, False) for name in "abc"}
+    kept.add("a", ranges["a"])
+    kept.add("b", ranges["b"])
+    assert kept.get("a") is ranges["a"]
+    kept.add("c", ranges["c"])
+    assert [kept.get(name) for name in "abc"] == [ranges["a"], None, ranges["c"]]
+    kept.add("bad", FrameRange(0, np.nan, np.nan, False, "cannot be read"))
+    assert kept.get("bad") is None
