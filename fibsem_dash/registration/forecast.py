@@ -78,13 +78,39 @@ class Forecast:
         return self.free_bytes is None or self.stack_bytes + self.cache_bytes <= self.free_bytes
 
 
-def forecast(
-    frames: Sequence[FrameInfo],
-    settings: RunSettings,
-    n_workers: int,
-    folder: str | os.PathLike[str] | None = None,
-) -> Forecast:
-    """Time a pair from the middle of the stack on all workers at once, and extrapolate.
+@dataclass(frozen=True)
+class PairTiming:
+    """What a pair took when all workers tried it at once.
+
+    Attributes
+    ----------
+    per_frame : float
+        Wall-clock time of one frame on one worker, s.
+    process_seconds : float
+        Start of the processes, s.
+    at_work : int
+        Processes that tried it.
+    worker_bytes : int
+        Peak memory of one of them.
+    cache_bytes : int
+        Disk space of the kept intermediate results of one frame.
+    """
+
+    per_frame: float
+    process_seconds: float
+    at_work: int
+    worker_bytes: int
+    cache_bytes: int
+
+
+def sample_pair(frames: Sequence[FrameInfo]) -> tuple[FrameInfo, ...]:
+    """Return the two frames in the middle of a stack, which stand for all."""
+    middle = len(frames) // 2
+    return tuple(frames[max(middle - 1, 0) : middle + 1])
+
+
+def time_pair(frames: Sequence[FrameInfo], settings: RunSettings, n_workers: int) -> PairTiming:
+    """Time the pair in the middle of the stack on all workers at once.
 
     Workers share memory bandwidth, caches and the clock of the processor, so as many processes as
     the run will have at work do the same pair at the same time.
@@ -97,11 +123,8 @@ def forecast(
         All settings.
     n_workers : int
         Workers that the run will have; 0 for a run in the calling process.
-    folder : path-like, optional
-        The run folder, to tell the free space of its disk.
     """
-    middle = len(frames) // 2
-    sample = tuple(frames[max(middle - 1, 0) : middle + 1])
+    sample = sample_pair(frames)
     at_work = min(max(n_workers, 1), usable_cores(), MOST_PROCESSES)
     started = time.perf_counter()
     # Fresh processes, so that their peak memory is that of a worker.
@@ -113,10 +136,41 @@ def forecast(
         process_seconds = time.perf_counter() - started
         trials = [pool.submit(_try_pair, sample, settings) for _ in range(at_work)]
         found = [trial.result() for trial in trials]
-    per_frame = max(trial[0] for trial in found)
+    return PairTiming(
+        per_frame=max(trial[0] for trial in found),
+        process_seconds=process_seconds,
+        at_work=at_work,
+        worker_bytes=max(trial[1] for trial in found),
+        cache_bytes=found[0][2],
+    )
+
+
+def forecast(
+    frames: Sequence[FrameInfo],
+    settings: RunSettings,
+    n_workers: int,
+    folder: str | os.PathLike[str] | None = None,
+    timing: PairTiming | None = None,
+) -> Forecast:
+    """Extrapolate from a pair in the middle of the stack to the run.
+
+    Parameters
+    ----------
+    frames : sequence of FrameInfo
+        Frames that can be used.
+    settings : RunSettings
+        All settings.
+    n_workers : int
+        Workers that the run will have; 0 for a run in the calling process.
+    folder : path-like, optional
+        The run folder, to tell the free space of its disk.
+    timing : PairTiming, optional
+        What `time_pair` measured for these frames, settings and workers; measured here by default.
+    """
+    timing = timing or time_pair(frames, settings, n_workers)
     # What was not tried at once, since there are no more cores here, runs on other machines.
-    share = max(n_workers, 1) if n_workers > MOST_PROCESSES else at_work
-    start_seconds = WORKER_START * process_seconds if n_workers else 0.0
+    share = max(n_workers, 1) if n_workers > MOST_PROCESSES else timing.at_work
+    start_seconds = WORKER_START * timing.process_seconds if n_workers else 0.0
     dtype, _ = output_dtype(settings.output.dtype, np.dtype(frames[0].dtype))
     height, width = frames[0].shape
     n_slices = -(-len(frames) // settings.output.z_bin)
@@ -126,10 +180,10 @@ def forecast(
     margin = CANVAS_MARGIN if settings.output.pad else 1.0
     return Forecast(
         n_frames=len(frames),
-        seconds=start_seconds + per_frame * len(frames) / share,
-        worker_bytes=max(trial[1] for trial in found),
+        seconds=start_seconds + timing.per_frame * len(frames) / share,
+        worker_bytes=timing.worker_bytes,
         stack_bytes=int(n_slices * height * width * dtype.itemsize * margin * copies),
-        cache_bytes=found[0][2] * len(frames),
+        cache_bytes=timing.cache_bytes * len(frames),
         start_seconds=start_seconds,
         free_bytes=None if folder is None else free_space(folder),
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from components import run_estimate
 from components.config import ServerConfig
 from components.jobs import job_registry
 from components.pages.registration import RegistrationPage
@@ -27,7 +29,7 @@ from fibsem_dash.cli.entry import build_parser
 from fibsem_dash.cli.options import settings_from
 from fibsem_dash.errors import FibsemDashError
 from fibsem_dash.jobs import jobs_folder
-from fibsem_dash.registration.forecast import Forecast
+from fibsem_dash.registration.forecast import Forecast, PairTiming
 from fibsem_dash.settings import RunSettings, from_dict, update
 
 # Panel's table calls pandas in a way that pandas wants to drop.
@@ -139,6 +141,46 @@ def test_the_estimate_tells_time_memory_and_disk(page: RegistrationPage) -> None
     assert form.work.result.note == ""
     shuffled = replace(form.plan(), frames=form.plan().frames[::-1])
     assert "ordered otherwise" in order_note(shuffled)
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Workers of each timing; nothing has been timed before, and none takes time."""
+    asked: list[int] = []
+
+    def counted(_frames: object, _settings: object, workers: int) -> PairTiming:
+        asked.append(workers)
+        return PairTiming(0.5, 1.0, 1, 10_000_000, 1000)
+
+    monkeypatch.setattr(run_estimate, "time_pair", counted)
+    monkeypatch.setattr(run_estimate, "_timings", OrderedDict())
+    return asked
+
+
+def test_a_pair_is_timed_once_for_all_visitors(
+    page: RegistrationPage, timed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = page.form.plan()
+    first = run_estimate.estimate(plan).told
+    assert run_estimate.estimate(replace(plan, name="another")).told == first
+    assert len(timed) == 1
+    run_estimate.estimate(replace(plan, settings=update(plan.settings, {"sift.sigma": 2.5})))
+    run_estimate.estimate(replace(plan, workers=plan.workers + 1))
+    assert len(timed) == 3
+    monkeypatch.setattr(run_estimate, "VALID_S", -1.0)
+    run_estimate.estimate(plan)
+    assert len(timed) == 4
+
+
+def test_a_changed_frame_is_timed_again(page: RegistrationPage, timed: list[int]) -> None:
+    plan = page.form.plan()
+    run_estimate.pair_timing(plan)
+    middle = len(plan.used) // 2
+    frames = list(plan.used)
+    name, size, _ = frames[middle].identity
+    frames[middle] = replace(frames[middle], identity=(name, size, 1))
+    run_estimate.pair_timing(replace(plan, frames=tuple(frames)))
+    assert len(timed) == 2
 
 
 @pytest.mark.parametrize(
