@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 
 from components.config import ServerConfig
+from components.widgets.path_field import PathField
 from fibsem_dash.errors import AccessError
 from fibsem_dash.registration.frames import natural_key
 
@@ -41,14 +41,11 @@ class FilePath(pn.viewable.Viewer):  # type: ignore[misc]
         super().__init__(**values)
         self.config, self.suffixes, self.on_choose = config, tuple(suffixes), on_choose
         self._quiet = False
-        self.field = pmui.AutocompleteInput(
-            label=label, placeholder="Type a path", restrict=False, min_characters=0,
-            case_sensitive=True, width=width, margin=(4, 4), size="small", lazy_search=True,
-            options=[f"{root}{os.sep}" for root in config.roots],
+        self.field = PathField(
+            self.suggest, [f"{root}{os.sep}" for root in config.roots], label=label,
+            placeholder="Type a path", width=width, margin=(4, 4),
             description=f"A file ({', '.join(suffixes)}) below the folders that the server shows",
         )  # fmt: skip
-        # New options would empty the field under the user's hands: suggestions are looked up.
-        self.field._filter_options = lambda query, *_options: self.suggest(query)
         self.field.param.watch(self._on_entered, "value")
 
     @property
@@ -98,7 +95,7 @@ class FilePath(pn.viewable.Viewer):  # type: ignore[misc]
             # The field shows only what is among its options.
             roots = [f"{root}{os.sep}" for root in self.config.roots]
             self.field.options = list(dict.fromkeys([*roots, text]))
-            self.field.param.update(value=text, value_input=text)
+            self.field.fill(text)
         finally:
             self._quiet = False
         if not text.endswith(("/", "\\")):

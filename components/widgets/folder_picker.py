@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 
 from components.config import ServerConfig
 from components.reading import subfolders
+from components.widgets.path_field import PathField
 from components.widgets.plain import plain_text
 from fibsem_dash.errors import AccessError
 from fibsem_dash.io.atomic import write_json
@@ -81,14 +82,11 @@ class FolderPicker(pn.viewable.Viewer):  # type: ignore[misc]
         self.refresh_recent()
 
     def _build(self, width: int) -> None:
-        self.path = pmui.AutocompleteInput(
-            label="Folder", placeholder="Type a path, Enter opens it", restrict=False,
-            min_characters=0, case_sensitive=True, width=width, margin=(4, 8), size="small",
-            options=[str(root) for root in self.config.roots], lazy_search=True,
+        self.path = PathField(
+            self.suggest, [str(root) for root in self.config.roots], label="Folder",
+            placeholder="Type a path, Enter opens it", width=width, margin=(4, 8),
             description="Folder with one file per frame, below the folders that the server shows.",
         )  # fmt: skip
-        # New options would empty the field under the user's hands: suggestions are looked up.
-        self.path._filter_options = lambda query, *_options: self.suggest(query)
         self.path.param.watch(self._on_entered, "value")
         self.up = pmui.IconButton(
             icon="arrow_upward", description="Folder above", size="small", margin=(0, 0)
@@ -142,7 +140,7 @@ class FolderPicker(pn.viewable.Viewer):  # type: ignore[misc]
         try:
             # The field keeps only what is among its options.
             self.path.options = list(dict.fromkeys([*map(str, self.config.roots), text]))
-            self.path.param.update(value=text, value_input=text)
+            self.path.fill(text)
         finally:
             self._quiet = False
 
