@@ -195,14 +195,15 @@ def evaluation(scratch: Path, pairs: int) -> None:
 def memory(scratch: Path, few: Path, counts: tuple[int, int], size: int, workers: int) -> None:
     """Print the peak memory for a short and a long stack."""
     show(f"\n3. peak memory with sift, frames of {size} x {size}, {workers} workers, MiB")
-    titles = ("largest worker", "without mapped files", "main process")
+    titles = ("largest worker", "without mapped files", "main process", "without mapped files")
     show(f"   {'frames':12s}" + "".join(f"{t:>22s}" for t in titles) + f"{'wall s':>10s}")
     for n in counts:
         raw = few
         if n != counts[0]:
             raw = phantom(scratch / f"phantom_{n}", n, size, workers)
         _, measured, _ = register(raw, scratch / f"memory_{n}", workers, "sift", memory=True)
-        values = (measured.peak_bytes, measured.private_bytes, measured.own_peak_bytes)
+        own = (measured.own_peak_bytes, measured.own_private_bytes)
+        values = (measured.peak_bytes, measured.private_bytes, *own)
         cells = "".join(f"{v / 2**20:22.0f}" for v in values)
         show(f"   {n:<12d}{cells}{measured.wall_s:10.1f}")
 

@@ -30,8 +30,9 @@ class Measured:
     peak_bytes, private_bytes : int
         Largest resident memory of any one child process, with and without the pages of mapped
         files; 0 where memory was not watched or the system does not tell.
-    own_peak_bytes : int
-        Largest resident memory of the command itself, which holds the scheduler.
+    own_peak_bytes, own_private_bytes : int
+        Largest resident memory of the command itself, which holds the scheduler, with and without
+        the pages of mapped files.
     own_cpu_s : float
         Its processor time without that of its children; zero where memory was not watched.
     output : str
@@ -43,6 +44,7 @@ class Measured:
     peak_bytes: int = 0
     private_bytes: int = 0
     own_peak_bytes: int = 0
+    own_private_bytes: int = 0
     own_cpu_s: float = 0.0
     output: str = ""
 
@@ -55,6 +57,7 @@ class _Watch:
     peaks: dict[int, int] = field(default_factory=dict)
     private: dict[int, int] = field(default_factory=dict)
     own: int = 0
+    own_private: int = 0
     own_cpu_s: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -62,7 +65,8 @@ class _Watch:
         while not self.stop.wait(SAMPLE_EVERY_S):
             with contextlib.suppress(psutil.Error):
                 command = psutil.Process(self.pid)
-                self.own = max(self.own, memory_of(command)[0])
+                peak, private = memory_of(command)
+                self.own, self.own_private = max(self.own, peak), max(self.own_private, private)
                 self.own_cpu_s = max(self.own_cpu_s, sum(command.cpu_times()[:2]))
                 for child in psutil.Process(self.pid).children(recursive=True):
                     peak, private = memory_of(child)
@@ -134,6 +138,7 @@ def measure(command: Sequence[str | os.PathLike[str]], *, memory: bool = False) 
         peak_bytes=max(watch.peaks.values(), default=0),
         private_bytes=max(watch.private.values(), default=0),
         own_peak_bytes=watch.own,
+        own_private_bytes=watch.own_private,
         own_cpu_s=watch.own_cpu_s,
         output=output,
     )
