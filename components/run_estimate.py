@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from components.run_plan import RunPlan, check_plan, order_note, pixel_size_note
@@ -24,7 +24,9 @@ N_KEPT = 32
 _timings: OrderedDict[tuple[object, ...], tuple[float, PairTiming]] = OrderedDict()
 """When a pair was timed, and what came of it, for all visitors of the server."""
 
-_timing = threading.Lock()
+TIMING = ThreadPoolExecutor(1, thread_name_prefix="timing")
+"""One pair is timed at a time: two at once would make each other slower than the run is. Threads of
+the pages do not wait for it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Estimate:
 
 
 def estimate(plan: RunPlan) -> Estimate:
-    """Check a plan, time a pair, and tell what the run will take; for a thread.
+    """Check a plan, time a pair, and tell what the run will take; for the thread of `TIMING`.
 
     Raises
     ------
@@ -60,8 +62,6 @@ def estimate(plan: RunPlan) -> Estimate:
 def pair_timing(plan: RunPlan) -> PairTiming:
     """Time a pair of a plan, unless that was done a short while ago.
 
-    One pair is timed at a time: two at once would make each other slower than the run is.
-
     Raises
     ------
     FibsemDashError
@@ -70,12 +70,11 @@ def pair_timing(plan: RunPlan) -> PairTiming:
     sample = sample_pair(plan.used)
     files = tuple((str(frame.path), frame.identity) for frame in sample)
     key = (files, plan.settings, plan.workers)
-    with _timing:
-        when, known = _timings.get(key, (0.0, None))
-        if known is None or time.monotonic() - when > VALID_S:
-            known = time_pair(plan.used, plan.settings, plan.workers)
-            _timings[key] = time.monotonic(), known
-        _timings.move_to_end(key)
-        while len(_timings) > N_KEPT:
-            _timings.popitem(last=False)
+    when, known = _timings.get(key, (0.0, None))
+    if known is None or time.monotonic() - when > VALID_S:
+        known = time_pair(plan.used, plan.settings, plan.workers)
+        _timings[key] = time.monotonic(), known
+    _timings.move_to_end(key)
+    while len(_timings) > N_KEPT:
+        _timings.popitem(last=False)
     return known

@@ -29,6 +29,13 @@ class LatestWork(param.Parameterized):
 
     A newer request makes an older one stale: it is not begun any more, and if it runs already its
     result is thrown away. Without an event loop (tests, notebooks) the work is done at once.
+
+    Parameters
+    ----------
+    function : callable
+        Does the work; for a thread.
+    pool : ThreadPoolExecutor, optional
+        Threads that do it; those of all pages by default.
     """
 
     busy = param.Boolean(False, doc="Work is under way")
@@ -36,9 +43,12 @@ class LatestWork(param.Parameterized):
     result = param.Parameter(None, doc="Result of the newest request that succeeded")
     done_count = param.Integer(0, doc="Grows with every result, also when it equals the last")
 
-    def __init__(self, function: Callable[..., Any], **values: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Any], pool: ThreadPoolExecutor = POOL, **values: Any
+    ) -> None:
         super().__init__(**values)
         self._function = function
+        self._pool = pool
         self._generation = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -78,7 +88,7 @@ class LatestWork(param.Parameterized):
             return
         loop = asyncio.get_running_loop()
         try:
-            result = await loop.run_in_executor(POOL, self._begin, generation, arguments)
+            result = await loop.run_in_executor(self._pool, self._begin, generation, arguments)
         except Exception as error:  # noqa: BLE001 - the page must stay alive
             outcome = partial(self._finish, generation, self._fail, error)
         else:

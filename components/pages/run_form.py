@@ -14,7 +14,7 @@ import psutil
 from components.jobs import job_registry
 from components.pages.base import CONTROL_WIDTH, card
 from components.pages.sift_settings import settings_from_yaml, settings_yaml
-from components.run_estimate import estimate
+from components.run_estimate import TIMING, estimate
 from components.run_plan import (
     RunPlan,
     check_plan,
@@ -55,7 +55,7 @@ class RunForm:
     def __init__(self, session: Session, on_start: Callable[[RunPlan], None]) -> None:
         self.session = session
         self._on_start = on_start
-        self.work = LatestWork(estimate)
+        self.work = LatestWork(estimate, TIMING)
         self._asked: RunPlan | None = None
         self._named = ""
         self.active = False

@@ -16,7 +16,7 @@ expect = pytest.importorskip("playwright.sync_api", reason="playwright is not in
 
 pytestmark = pytest.mark.ui
 
-LONG_MS = 180_000
+LONG_MS = 90_000
 """A run has to start its workers first; a busy machine takes long for that."""
 
 
